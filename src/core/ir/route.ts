@@ -15,12 +15,29 @@ export interface RouteMatch {
   readonly headers: readonly { readonly name: string; readonly regex: string }[];
 }
 
+/** Who may make a request, if it also matches. */
+export interface ConditionalAccess {
+  readonly match: RouteMatch;
+  readonly principals: Principals;
+}
+
+/**
+ * Who may make a request that reached a route; everybody else gets 403.
+ *
+ * Envoy takes the first route that matches and no other. Rules of other routes that could match the same request are
+ * therefore repeated in `also`: what any TrafficTarget allows is allowed, whatever their order (dataplane spec 2.9).
+ */
+export interface RouteAccess {
+  readonly principals: Principals;
+  readonly also: readonly ConditionalAccess[];
+}
+
 export interface Route {
   readonly match: RouteMatch;
   /** Sorted by cluster. Empty, or of no weight at all: nothing can answer, so 503. */
   readonly clusters: readonly WeightedCluster[];
-  /** Only on the server's side; a caller not among them gets 403. */
-  readonly access?: Principals;
+  /** Only on the server's side. */
+  readonly access?: RouteAccess;
 }
 
 export interface VirtualHost {
