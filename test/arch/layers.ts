@@ -6,109 +6,70 @@
  * @module
  */
 export interface Layer {
-	readonly from: readonly string[];
-	readonly packages: readonly string[];
-	/** May use `node:` modules. Core may not: it is pure. */
-	readonly node?: boolean;
+  readonly from: readonly string[];
+  readonly packages: readonly string[];
+  /** May use `node:` modules. Core may not: it is pure. */
+  readonly node?: boolean;
 }
 
 const CORE_MODEL = ["core/base", "core/model"];
 
 export const LAYERS: Readonly<Record<string, Layer>> = {
-	"core/base": { from: [], packages: [] },
-	"core/ir": { from: ["core/base"], packages: [] },
-	"core/model": { from: ["core/base"], packages: ["valibot", "re2js"] },
-	"core/graph": { from: [...CORE_MODEL, "core/ir"], packages: [] },
-	"core/policy": {
-		from: [...CORE_MODEL, "core/graph", "core/ir"],
-		packages: [],
-	},
-	"core/envoy": {
-		from: ["core/base", "core/ir", "gen"],
-		packages: ["@bufbuild/protobuf"],
-	},
-	"core/inject": { from: CORE_MODEL, packages: [] },
+  "core/base": { from: [], packages: [] },
+  "core/ir": { from: ["core/base"], packages: [] },
+  "core/model": { from: ["core/base"], packages: ["valibot", "re2js"] },
+  "core/graph": { from: [...CORE_MODEL, "core/ir"], packages: [] },
+  "core/policy": {
+    from: [...CORE_MODEL, "core/graph", "core/ir"],
+    packages: [],
+  },
+  "core/envoy": {
+    from: ["core/base", "core/ir", "gen"],
+    packages: ["@bufbuild/protobuf"],
+  },
+  "core/inject": { from: CORE_MODEL, packages: [] },
 
-	xds: {
-		from: ["gen"],
-		packages: [
-			"@bufbuild/protobuf",
-			"@connectrpc/connect",
-			"@connectrpc/connect-node",
-		],
-		node: true,
-	},
-	ca: {
-		from: ["core/base"],
-		packages: ["pkijs", "asn1js", "pvutils"],
-		node: true,
-	},
+  xds: {
+    from: ["gen"],
+    packages: ["@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"],
+    node: true,
+  },
+  ca: {
+    from: ["core/base"],
+    packages: ["pkijs", "asn1js", "pvutils"],
+    node: true,
+  },
 
-	engine: {
-		from: [
-			"core/base",
-			"core/ir",
-			"core/model",
-			"core/graph",
-			"core/policy",
-			"core/envoy",
-			"xds",
-			"ca",
-		],
-		packages: [],
-	},
-	sources: {
-		from: ["core/base", "core/model", "engine"],
-		packages: ["yaml"],
-		node: true,
-	},
-	telemetry: { from: ["core/base"], packages: [], node: true },
-	platform: {
-		from: ["core/base"],
-		packages: ["@connectrpc/connect", "@connectrpc/connect-node"],
-		node: true,
-	},
-	http: { from: ["core/base", "engine"], packages: ["hono", "valibot"] },
-	local: {
-		from: [
-			"core/base",
-			"core/model",
-			"core/inject",
-			"core/envoy",
-			"ca",
-			"engine",
-			"sources",
-			"platform",
-			"telemetry",
-		],
-		packages: ["dns-packet", "hono", "valibot", "yaml"],
-		node: true,
-	},
-	demo: {
-		from: ["core/base", "platform"],
-		packages: [
-			"@hono/node-server",
-			"cli-table3",
-			"hono",
-			"log-update",
-			"valibot",
-			"ws",
-		],
-		node: true,
-	},
-	cli: {
-		from: [
-			"core/base",
-			"core/model",
-			"demo",
-			"engine",
-			"local",
-			"platform",
-			"sources",
-			"telemetry",
-		],
-		packages: ["commander", "yaml", "hono"],
-		node: true,
-	},
-	app: { from: ["*"], packages: ["*"], node: true },
+  engine: {
+    from: ["core/base", "core/ir", "core/model", "core/graph", "core/policy", "core/envoy", "xds", "ca"],
+    packages: [],
+  },
+  sources: {
+    from: ["core/base", "core/model", "engine"],
+    packages: ["yaml"],
+    node: true,
+  },
+  telemetry: { from: ["core/base"], packages: [], node: true },
+  platform: {
+    from: ["core/base"],
+    packages: ["@connectrpc/connect", "@connectrpc/connect-node"],
+    node: true,
+  },
+  http: { from: ["core/base", "engine"], packages: ["hono", "valibot"] },
+  local: {
+    from: ["core/base", "core/model", "core/inject", "core/envoy", "ca", "engine", "sources", "platform", "telemetry"],
+    packages: ["dns-packet", "hono", "valibot", "yaml"],
+    node: true,
+  },
+  demo: {
+    from: ["core/base", "platform"],
+    packages: ["@hono/node-server", "cli-table3", "hono", "log-update", "valibot", "ws"],
+    node: true,
+  },
+  cli: {
+    from: ["core/base", "core/model", "demo", "engine", "local", "platform", "sources", "telemetry"],
+    packages: ["commander", "yaml", "hono"],
+    node: true,
+  },
+  app: { from: ["*"], packages: ["*"], node: true },
 };
