@@ -7,178 +7,169 @@ import { compareRefs, compareText, type ObjectRef, refText } from "./ref.ts";
 
 /** Every code, once. Documentation and metric labels come from this table. */
 export const FINDINGS = {
-	"object-invalid": {
-		severity: "error",
-		help: "The object cannot be read. The last accepted version of it, if there was one, stays in force.",
-	},
-	"field-unknown": {
-		severity: "warning",
-		help: "A field that this kind does not have, often a misspelling. It has no effect.",
-	},
-	"version-unserved": {
-		severity: "error",
-		help: "This version of the kind is not served. Write the object in a served version.",
-	},
-	"target-namespace-mismatch": {
-		severity: "error",
-		help: "A TrafficTarget must live in the namespace of its destination. It grants nothing until it does.",
-	},
-	"target-rules-empty": {
-		severity: "error",
-		help: "A TrafficTarget without rules grants nothing.",
-	},
-	"target-rule-kind": {
-		severity: "error",
-		help: "A rule is neither an HTTPRouteGroup nor a TCPRoute. The whole TrafficTarget grants nothing, as in OSM.",
-	},
-	"target-identity-kind": {
-		severity: "error",
-		help: "Sources and destination must be service accounts. One that is not is left out.",
-	},
-	"target-matches-omitted": {
-		severity: "warning",
-		help: "A rule names an HTTPRouteGroup but none of its matches, which allows no HTTP request. List the matches.",
-	},
-	"route-group-missing": {
-		severity: "error",
-		help: "A rule names an HTTPRouteGroup that does not exist in the TrafficTarget's namespace. Its routes are not allowed.",
-	},
-	"route-match-missing": {
-		severity: "error",
-		help: "A rule names a match that the HTTPRouteGroup does not have. That match allows nothing.",
-	},
-	"tcp-route-missing": {
-		severity: "error",
-		help: "A rule names a TCPRoute that does not exist in the TrafficTarget's namespace. The whole target is denied at layer 4.",
-	},
-	"split-root-missing": {
-		severity: "error",
-		help: "The root Service of a TrafficSplit does not exist in its namespace. The split has no effect.",
-	},
-	"split-backend-missing": {
-		severity: "error",
-		help: "A backend Service of a TrafficSplit does not exist. Its share goes to the other backends.",
-	},
-	"split-backend-port-missing": {
-		severity: "error",
-		help: "A backend Service lacks a port that the root has. On that port its share goes to the other backends.",
-	},
-	"split-weights-zero": {
-		severity: "error",
-		help: "No usable backend of a TrafficSplit has a weight above zero. Requests to the root get 503.",
-	},
-	"split-duplicate": {
-		severity: "error",
-		help: "Two TrafficSplits have the same root. The older one, then the first by name, is in force.",
-	},
-	"split-recursive": {
-		severity: "warning",
-		help: "A backend of a TrafficSplit is itself the root of another. The inner split is not followed, as in OSM.",
-	},
-	"service-without-selector": {
-		severity: "warning",
-		help: "A Service in the mesh has no selector and its addresses are not pods of the mesh. It is left out of the mesh.",
-	},
-	"service-pod-without-sidecar": {
-		severity: "warning",
-		help: "A Service in the mesh selects a pod without a sidecar. The pod is left out, since it cannot speak mutual TLS.",
-	},
-	"port-protocol-unsupported": {
-		severity: "error",
-		help: "The port's protocol is not one that the mesh can carry. The port is left out.",
-	},
-	"port-protocol-assumed": {
-		severity: "warning",
-		help: "Nothing says how the port's traffic is carried, so HTTP was taken, which looks wrong. Write `appProtocol`.",
-	},
-	"port-udp": {
-		severity: "warning",
-		help: "The mesh carries TCP only. A UDP or SCTP port goes past the sidecar.",
-	},
-	"port-target-unresolved": {
-		severity: "warning",
-		help: "A Service port names a target port that no endpoint or selected pod has. The Service port's own number is assumed.",
-	},
-	"address-conflict": {
-		severity: "error",
-		help: "Two Services claim the same address and port with different protocols. The first by name keeps it.",
-	},
-	"domain-conflict": {
-		severity: "error",
-		help: "Two Services answer to the same host name on one port. The first by name keeps it.",
-	},
-	"inbound-conflict": {
-		severity: "error",
-		help: "Two ports of one Service lead to the same target port with different protocols. The first keeps it.",
-	},
-	"pod-uuid-duplicate": {
-		severity: "error",
-		help: "Two pods carry the same osm-proxy-uuid label. Neither proxy is let in until one is removed.",
-	},
-	"mesh-config-name": {
-		severity: "warning",
-		help: "Only the MeshConfig named osm-mesh-config in the mesh namespace has an effect.",
-	},
-	"proxy-rejected": {
-		severity: "error",
-		help: "Envoy refused a part of its configuration and keeps the last good one. This is our bug or an Envoy that is too old.",
-	},
-} as const satisfies Record<
-	string,
-	{ readonly severity: "error" | "warning"; readonly help: string }
->;
+  "object-invalid": {
+    severity: "error",
+    help: "The object cannot be read. The last accepted version of it, if there was one, stays in force.",
+  },
+  "field-unknown": {
+    severity: "warning",
+    help: "A field that this kind does not have, often a misspelling. It has no effect.",
+  },
+  "version-unserved": {
+    severity: "error",
+    help: "This version of the kind is not served. Write the object in a served version.",
+  },
+  "target-namespace-mismatch": {
+    severity: "error",
+    help: "A TrafficTarget must live in the namespace of its destination. It grants nothing until it does.",
+  },
+  "target-rules-empty": {
+    severity: "error",
+    help: "A TrafficTarget without rules grants nothing.",
+  },
+  "target-rule-kind": {
+    severity: "error",
+    help: "A rule is neither an HTTPRouteGroup nor a TCPRoute. The whole TrafficTarget grants nothing, as in OSM.",
+  },
+  "target-identity-kind": {
+    severity: "error",
+    help: "Sources and destination must be service accounts. One that is not is left out.",
+  },
+  "target-matches-omitted": {
+    severity: "warning",
+    help: "A rule names an HTTPRouteGroup but none of its matches, which allows no HTTP request. List the matches.",
+  },
+  "route-group-missing": {
+    severity: "error",
+    help: "A rule names an HTTPRouteGroup that does not exist in the TrafficTarget's namespace. Its routes are not allowed.",
+  },
+  "route-match-missing": {
+    severity: "error",
+    help: "A rule names a match that the HTTPRouteGroup does not have. That match allows nothing.",
+  },
+  "tcp-route-missing": {
+    severity: "error",
+    help: "A rule names a TCPRoute that does not exist in the TrafficTarget's namespace. The whole target is denied at layer 4.",
+  },
+  "split-root-missing": {
+    severity: "error",
+    help: "The root Service of a TrafficSplit does not exist in its namespace. The split has no effect.",
+  },
+  "split-backend-missing": {
+    severity: "error",
+    help: "A backend Service of a TrafficSplit does not exist. Its share goes to the other backends.",
+  },
+  "split-backend-port-missing": {
+    severity: "error",
+    help: "A backend Service lacks a port that the root has. On that port its share goes to the other backends.",
+  },
+  "split-weights-zero": {
+    severity: "error",
+    help: "No usable backend of a TrafficSplit has a weight above zero. Requests to the root get 503.",
+  },
+  "split-duplicate": {
+    severity: "error",
+    help: "Two TrafficSplits have the same root. The older one, then the first by name, is in force.",
+  },
+  "split-recursive": {
+    severity: "warning",
+    help: "A backend of a TrafficSplit is itself the root of another. The inner split is not followed, as in OSM.",
+  },
+  "service-without-selector": {
+    severity: "warning",
+    help: "A Service in the mesh has no selector and its addresses are not pods of the mesh. It is left out of the mesh.",
+  },
+  "service-pod-without-sidecar": {
+    severity: "warning",
+    help: "A Service in the mesh selects a pod without a sidecar. The pod is left out, since it cannot speak mutual TLS.",
+  },
+  "port-protocol-unsupported": {
+    severity: "error",
+    help: "The port's protocol is not one that the mesh can carry. The port is left out.",
+  },
+  "port-protocol-assumed": {
+    severity: "warning",
+    help: "Nothing says how the port's traffic is carried, so HTTP was taken, which looks wrong. Write `appProtocol`.",
+  },
+  "port-udp": {
+    severity: "warning",
+    help: "The mesh carries TCP only. A UDP or SCTP port goes past the sidecar.",
+  },
+  "port-target-unresolved": {
+    severity: "warning",
+    help: "A Service port names a target port that no endpoint or selected pod has. The Service port's own number is assumed.",
+  },
+  "address-conflict": {
+    severity: "error",
+    help: "Two Services claim the same address and port with different protocols. The first by name keeps it.",
+  },
+  "domain-conflict": {
+    severity: "error",
+    help: "Two Services answer to the same host name on one port. The first by name keeps it.",
+  },
+  "inbound-conflict": {
+    severity: "error",
+    help: "Two ports of one Service lead to the same target port with different protocols. The first keeps it.",
+  },
+  "pod-uuid-duplicate": {
+    severity: "error",
+    help: "Two pods carry the same osm-proxy-uuid label. Neither proxy is let in until one is removed.",
+  },
+  "mesh-config-name": {
+    severity: "warning",
+    help: "Only the MeshConfig named osm-mesh-config in the mesh namespace has an effect.",
+  },
+  "proxy-rejected": {
+    severity: "error",
+    help: "Envoy refused a part of its configuration and keeps the last good one. This is our bug or an Envoy that is too old.",
+  },
+} as const satisfies Record<string, { readonly severity: "error" | "warning"; readonly help: string }>;
 
 export type FindingCode = keyof typeof FINDINGS;
 export type Severity = "error" | "warning";
 
 export interface Finding {
-	readonly code: FindingCode;
-	readonly about: ObjectRef;
-	/** Where in the object: `spec.rules[0].matches[1]`; "" for the whole of it. */
-	readonly path: string;
-	/** Lower case, names the thing and the values, says the way out. */
-	readonly message: string;
+  readonly code: FindingCode;
+  readonly about: ObjectRef;
+  /** Where in the object: `spec.rules[0].matches[1]`; "" for the whole of it. */
+  readonly path: string;
+  /** Lower case, names the thing and the values, says the way out. */
+  readonly message: string;
 }
 
-export function finding(
-	code: FindingCode,
-	about: ObjectRef,
-	path: string,
-	message: string,
-): Finding {
-	return {
-		code,
-		about: { kind: about.kind, namespace: about.namespace, name: about.name },
-		path,
-		message,
-	};
+export function finding(code: FindingCode, about: ObjectRef, path: string, message: string): Finding {
+  return {
+    code,
+    about: { kind: about.kind, namespace: about.namespace, name: about.name },
+    path,
+    message,
+  };
 }
 
 export function severityOf({ code }: Finding): Severity {
-	return FINDINGS[code].severity;
+  return FINDINGS[code].severity;
 }
 
 /** One line for logs and the CLI: `error traffic-target-… TrafficTarget ns/name spec.rules[0]: message`. */
 export function findingText(one: Finding): string {
-	const where =
-		one.path === "" ? refText(one.about) : `${refText(one.about)} ${one.path}`;
-	return `${severityOf(one)} ${one.code} ${where}: ${one.message}`;
+  const where = one.path === "" ? refText(one.about) : `${refText(one.about)} ${one.path}`;
+  return `${severityOf(one)} ${one.code} ${where}: ${one.message}`;
 }
 
 export function compareFindings(a: Finding, b: Finding): number {
-	return (
-		compareRefs(a.about, b.about) ||
-		compareText(a.path, b.path) ||
-		compareText(a.code, b.code) ||
-		compareText(a.message, b.message)
-	);
+  return (
+    compareRefs(a.about, b.about) ||
+    compareText(a.path, b.path) ||
+    compareText(a.code, b.code) ||
+    compareText(a.message, b.message)
+  );
 }
 
 /** Sorted, each once. */
 export function tidyFindings(all: readonly Finding[]): readonly Finding[] {
-	const sorted = [...all].sort(compareFindings);
-	return sorted.filter((one, i) => {
-		const before = sorted[i - 1];
-		return before === undefined || compareFindings(before, one) !== 0;
-	});
+  const sorted = [...all].sort(compareFindings);
+  return sorted.filter((one, i) => {
+    const before = sorted[i - 1];
+    return before === undefined || compareFindings(before, one) !== 0;
+  });
 }

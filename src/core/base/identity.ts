@@ -13,9 +13,9 @@ export type ServiceAccountName = NamespacedName;
 
 /** What a proxy's client certificate proves. */
 export interface ProxyIdentity {
-	/** The pod's `osm-proxy-uuid`. */
-	readonly uuid: string;
-	readonly serviceAccount: ServiceAccountName;
+  /** The pod's `osm-proxy-uuid`. */
+  readonly uuid: string;
+  readonly serviceAccount: ServiceAccountName;
 }
 
 export const DEFAULT_TRUST_DOMAIN = "cluster.local";
@@ -23,27 +23,18 @@ export const DEFAULT_TRUST_DOMAIN = "cluster.local";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** `<account>.<namespace>.<trust domain>`: common name and DNS SAN of a service certificate, and its principal in RBAC. */
-export function principalOf(
-	{ namespace, name }: ServiceAccountName,
-	trustDomain: string,
-): string {
-	return `${name}.${namespace}.${trustDomain}`;
+export function principalOf({ namespace, name }: ServiceAccountName, trustDomain: string): string {
+  return `${name}.${namespace}.${trustDomain}`;
 }
 
 /** `spiffe://<trust domain>/<account>/<namespace>`, in OSM's order of the two. */
-export function spiffeIdOf(
-	{ namespace, name }: ServiceAccountName,
-	trustDomain: string,
-): string {
-	return `spiffe://${trustDomain}/${name}/${namespace}`;
+export function spiffeIdOf({ namespace, name }: ServiceAccountName, trustDomain: string): string {
+  return `spiffe://${trustDomain}/${name}/${namespace}`;
 }
 
 /** `<uuid>.sidecar.<account>.<namespace>.<trust domain>`: the common name that a proxy shows to the control plane. */
-export function proxyCommonName(
-	{ uuid, serviceAccount }: ProxyIdentity,
-	trustDomain: string,
-): string {
-	return `${uuid}.sidecar.${principalOf(serviceAccount, trustDomain)}`;
+export function proxyCommonName({ uuid, serviceAccount }: ProxyIdentity, trustDomain: string): string {
+  return `${uuid}.sidecar.${principalOf(serviceAccount, trustDomain)}`;
 }
 
 /**
@@ -51,25 +42,15 @@ export function proxyCommonName(
  *
  * @returns undefined for anything but `<uuid>.sidecar.<account>.<namespace>.<trust domain>` of this trust domain.
  */
-export function parseProxyCommonName(
-	commonName: string,
-	trustDomain: string,
-): ProxyIdentity | undefined {
-	const suffix = `.${trustDomain}`;
-	if (!commonName.endsWith(suffix)) return undefined;
-	const [uuid, kind, ...rest] = commonName.slice(0, -suffix.length).split(".");
-	const namespace = rest.pop();
-	if (uuid === undefined || !UUID.test(uuid) || kind !== "sidecar")
-		return undefined;
-	if (
-		namespace === undefined ||
-		namespace === "" ||
-		rest.length === 0 ||
-		rest.includes("")
-	)
-		return undefined;
-	return {
-		uuid: uuid.toLowerCase(),
-		serviceAccount: { namespace, name: rest.join(".") },
-	};
+export function parseProxyCommonName(commonName: string, trustDomain: string): ProxyIdentity | undefined {
+  const suffix = `.${trustDomain}`;
+  if (!commonName.endsWith(suffix)) return undefined;
+  const [uuid, kind, ...rest] = commonName.slice(0, -suffix.length).split(".");
+  const namespace = rest.pop();
+  if (uuid === undefined || !UUID.test(uuid) || kind !== "sidecar") return undefined;
+  if (namespace === undefined || namespace === "" || rest.length === 0 || rest.includes("")) return undefined;
+  return {
+    uuid: uuid.toLowerCase(),
+    serviceAccount: { namespace, name: rest.join(".") },
+  };
 }

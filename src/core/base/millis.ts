@@ -8,16 +8,15 @@
 export type Millis = number;
 
 const UNITS: Readonly<Record<string, Millis>> = {
-	ns: 1e-6,
-	us: 1e-3,
-	µs: 1e-3,
-	ms: 1,
-	s: 1000,
-	m: 60_000,
-	h: 3_600_000,
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
 };
-const WHOLE =
-	/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))*$/;
+const WHOLE = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))*$/;
 const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g;
 
 /**
@@ -26,12 +25,11 @@ const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g;
  * @returns undefined where Go would refuse the text.
  */
 export function parseDuration(text: string): Millis | undefined {
-	if (/^[+-]?0$/.test(text)) return 0;
-	if (!WHOLE.test(text)) return undefined;
-	const sum = [...text.matchAll(PART)].reduce(
-		(total, [, amount, unit]) =>
-			total + Number(amount) * (UNITS[unit ?? ""] ?? 0),
-		0,
-	);
-	return text.startsWith("-") ? -sum : sum;
+  if (/^[+-]?0$/.test(text)) return 0;
+  if (!WHOLE.test(text)) return undefined;
+  const sum = [...text.matchAll(PART)].reduce(
+    (total, [, amount, unit]) => total + Number(amount) * (UNITS[unit ?? ""] ?? 0),
+    0,
+  );
+  return text.startsWith("-") ? -sum : sum;
 }

@@ -7,29 +7,29 @@ const HIDDEN = "[redacted]";
 
 /** Holds a value that no log, JSON or inspection shows. `reveal()` is meant to be rare and easy to find. */
 export class Redacted<T> {
-	readonly #value: T;
+  readonly #value: T;
 
-	constructor(value: T) {
-		this.#value = value;
-	}
+  constructor(value: T) {
+    this.#value = value;
+  }
 
-	reveal(): T {
-		return this.#value;
-	}
+  reveal(): T {
+    return this.#value;
+  }
 
-	toJSON(): string {
-		return HIDDEN;
-	}
+  toJSON(): string {
+    return HIDDEN;
+  }
 
-	toString(): string {
-		return HIDDEN;
-	}
+  toString(): string {
+    return HIDDEN;
+  }
 
-	[Symbol.for("nodejs.util.inspect.custom")](): string {
-		return HIDDEN;
-	}
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return HIDDEN;
+  }
 
-	[Symbol.for("Deno.customInspect")](): string {
-		return HIDDEN;
-	}
+  [Symbol.for("Deno.customInspect")](): string {
+    return HIDDEN;
+  }
 }

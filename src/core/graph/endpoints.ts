@@ -11,97 +11,87 @@ import type { Service, ServicePort } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 
 export interface ServiceAddress {
-	/** IPv4. */
-	readonly ip: string;
-	readonly port: number;
-	/** A StatefulSet pod's host name; "" otherwise. */
-	readonly hostname: string;
-	readonly target?: ObjectRef;
+  /** IPv4. */
+  readonly ip: string;
+  readonly port: number;
+  /** A StatefulSet pod's host name; "" otherwise. */
+  readonly hostname: string;
+  readonly target?: ObjectRef;
 }
 
 /** Slices by the Service that they belong to. */
 export type SliceIndex = ReadonlyMap<string, readonly EndpointSlice[]>;
 
-export function indexSlices(
-	slices: Snapshot["objects"]["EndpointSlice"],
-): SliceIndex {
-	const index = new Map<string, EndpointSlice[]>();
-	for (const slice of slices.values()) {
-		if (slice.addressType !== "IPv4" || slice.service === "") continue;
-		const key = keyOf({ namespace: slice.meta.namespace, name: slice.service });
-		const group = index.get(key);
-		if (group === undefined) index.set(key, [slice]);
-		else group.push(slice);
-	}
-	return index;
+export function indexSlices(slices: Snapshot["objects"]["EndpointSlice"]): SliceIndex {
+  const index = new Map<string, EndpointSlice[]>();
+  for (const slice of slices.values()) {
+    if (slice.addressType !== "IPv4" || slice.service === "") continue;
+    const key = keyOf({ namespace: slice.meta.namespace, name: slice.service });
+    const group = index.get(key);
+    if (group === undefined) index.set(key, [slice]);
+    else group.push(slice);
+  }
+  return index;
 }
 
 /** The ready addresses of one port of `service`, each once, in no particular order. */
 export function addressesOf(
-	service: Service,
-	port: ServicePort,
-	slices: readonly EndpointSlice[],
-	endpoints: Endpoints | undefined,
+  service: Service,
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  endpoints: Endpoints | undefined,
 ): readonly ServiceAddress[] {
-	// A cluster mirrors Endpoints into slices: where there are slices, they alone count.
-	const found =
-		slices.length > 0
-			? fromSlices(port, slices)
-			: fromEndpoints(port, service.ports.length === 1, endpoints);
-	return [
-		...new Map(
-			found
-				.filter(({ ip }) => isIpv4(ip))
-				.map((address) => [`${address.ip}:${address.port}`, address]),
-		).values(),
-	];
+  // A cluster mirrors Endpoints into slices: where there are slices, they alone count.
+  const found =
+    slices.length > 0 ? fromSlices(port, slices) : fromEndpoints(port, service.ports.length === 1, endpoints);
+  return [
+    ...new Map(
+      found.filter(({ ip }) => isIpv4(ip)).map((address) => [`${address.ip}:${address.port}`, address]),
+    ).values(),
+  ];
 }
 
 /** Envoy's matches and our redirection are for IPv4; an IPv6 address in a /32 would mean something else (spec 2.5). */
 export function isIpv4(address: string): boolean {
-	return /^\d{1,3}(\.\d{1,3}){3}$/.test(address);
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(address);
 }
 
-function fromSlices(
-	port: ServicePort,
-	slices: readonly EndpointSlice[],
-): readonly ServiceAddress[] {
-	return slices.flatMap((slice) => {
-		const own = slice.ports.find((candidate) => sameName(candidate, port));
-		if (own === undefined) return [];
-		return slice.endpoints
-			.filter(({ ready }) => ready)
-			.flatMap(({ addresses, hostname, target }) =>
-				addresses.map((ip) => ({
-					ip,
-					port: own.port,
-					hostname,
-					...(target && { target }),
-				})),
-			);
-	});
+function fromSlices(port: ServicePort, slices: readonly EndpointSlice[]): readonly ServiceAddress[] {
+  return slices.flatMap((slice) => {
+    const own = slice.ports.find((candidate) => sameName(candidate, port));
+    if (own === undefined) return [];
+    return slice.endpoints
+      .filter(({ ready }) => ready)
+      .flatMap(({ addresses, hostname, target }) =>
+        addresses.map((ip) => ({
+          ip,
+          port: own.port,
+          hostname,
+          ...(target && { target }),
+        })),
+      );
+  });
 }
 
 function fromEndpoints(
-	port: ServicePort,
-	isOnlyPort: boolean,
-	endpoints: Endpoints | undefined,
+  port: ServicePort,
+  isOnlyPort: boolean,
+  endpoints: Endpoints | undefined,
 ): readonly ServiceAddress[] {
-	return (endpoints?.subsets ?? []).flatMap(({ addresses, ports }) => {
-		// Hand-written Endpoints for a single port often leave out its name.
-		const own =
-			ports.find((candidate) => sameName(candidate, port)) ??
-			(isOnlyPort && ports.length === 1 ? ports[0] : undefined);
-		if (own === undefined) return [];
-		return addresses.map(({ ip, hostname, target }) => ({
-			ip,
-			port: own.port,
-			hostname,
-			...(target && { target }),
-		}));
-	});
+  return (endpoints?.subsets ?? []).flatMap(({ addresses, ports }) => {
+    // Hand-written Endpoints for a single port often leave out its name.
+    const own =
+      ports.find((candidate) => sameName(candidate, port)) ?? (isOnlyPort && ports.length === 1 ? ports[0] : undefined);
+    if (own === undefined) return [];
+    return addresses.map(({ ip, hostname, target }) => ({
+      ip,
+      port: own.port,
+      hostname,
+      ...(target && { target }),
+    }));
+  });
 }
 
 function sameName(candidate: EndpointPort, port: ServicePort): boolean {
-	return candidate.name === port.name && candidate.transport === port.transport;
+  return candidate.name === port.name && candidate.transport === port.transport;
 }

@@ -13,117 +13,95 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
 import type { ServiceNode } from "./service-node.ts";
 import { linkServices } from "./services.ts";
-import {
-	MESH_CONFIG_NAME,
-	type MeshSettings,
-	MONITORED_BY,
-} from "./settings.ts";
+import { MESH_CONFIG_NAME, type MeshSettings, MONITORED_BY } from "./settings.ts";
 import { linkSplits, type SplitNode } from "./splits.ts";
 import { linkTargets, type TargetNode } from "./targets.ts";
 
 export interface MeshGraph {
-	readonly settings: MeshSettings;
-	readonly config: MeshConfig;
-	readonly pods: PodIndex;
-	/** Sorted by namespace and name. */
-	readonly services: readonly ServiceNode[];
-	/** The services that lead to pods of an account, by `namespace/account`; sorted. */
-	readonly servicesOf: ReadonlyMap<string, readonly ServiceNode[]>;
-	/** TrafficTargets by the account that they open, and by the accounts that may call; sorted. */
-	readonly targetsTo: ReadonlyMap<string, readonly TargetNode[]>;
-	readonly targetsFrom: ReadonlyMap<string, readonly TargetNode[]>;
-	/** By the root's `namespace/name`. */
-	readonly splits: ReadonlyMap<string, SplitNode>;
+  readonly settings: MeshSettings;
+  readonly config: MeshConfig;
+  readonly pods: PodIndex;
+  /** Sorted by namespace and name. */
+  readonly services: readonly ServiceNode[];
+  /** The services that lead to pods of an account, by `namespace/account`; sorted. */
+  readonly servicesOf: ReadonlyMap<string, readonly ServiceNode[]>;
+  /** TrafficTargets by the account that they open, and by the accounts that may call; sorted. */
+  readonly targetsTo: ReadonlyMap<string, readonly TargetNode[]>;
+  readonly targetsFrom: ReadonlyMap<string, readonly TargetNode[]>;
+  /** By the root's `namespace/name`. */
+  readonly splits: ReadonlyMap<string, SplitNode>;
 }
 
 export function buildGraph(
-	snapshot: Snapshot,
-	settings: MeshSettings,
+  snapshot: Snapshot,
+  settings: MeshSettings,
 ): { readonly graph: MeshGraph; readonly findings: readonly Finding[] } {
-	const isMember = membership(snapshot, settings);
-	const pods = indexPods(snapshot.objects.Pod.values(), isMember);
-	const linked = linkServices(snapshot, pods.index, isMember);
-	const byKey = new Map(
-		linked.services.map((service) => [keyOf(service), service]),
-	);
-	const memberSplits = [...snapshot.objects.TrafficSplit.values()].filter(
-		({ meta }) => isMember(meta.namespace),
-	);
-	const splits = linkSplits(memberSplits, byKey);
-	const targets = linkTargets(snapshot, isMember);
-	const graph: MeshGraph = {
-		settings,
-		config: configOf(snapshot, settings),
-		pods: pods.index,
-		services: linked.services,
-		servicesOf: groupBy(linked.services, (service) => service.accounts),
-		targetsTo: groupBy(targets.targets, (target) => [target.destination]),
-		targetsFrom: groupBy(targets.targets, (target) => target.sources),
-		splits: splits.byRoot,
-	};
-	const findings = [
-		...pods.findings,
-		...linked.findings,
-		...splits.findings,
-		...targets.findings,
-		...strayConfigs(snapshot, settings),
-	];
-	return { graph, findings: tidyFindings(findings) };
+  const isMember = membership(snapshot, settings);
+  const pods = indexPods(snapshot.objects.Pod.values(), isMember);
+  const linked = linkServices(snapshot, pods.index, isMember);
+  const byKey = new Map(linked.services.map((service) => [keyOf(service), service]));
+  const memberSplits = [...snapshot.objects.TrafficSplit.values()].filter(({ meta }) => isMember(meta.namespace));
+  const splits = linkSplits(memberSplits, byKey);
+  const targets = linkTargets(snapshot, isMember);
+  const graph: MeshGraph = {
+    settings,
+    config: configOf(snapshot, settings),
+    pods: pods.index,
+    services: linked.services,
+    servicesOf: groupBy(linked.services, (service) => service.accounts),
+    targetsTo: groupBy(targets.targets, (target) => [target.destination]),
+    targetsFrom: groupBy(targets.targets, (target) => target.sources),
+    splits: splits.byRoot,
+  };
+  const findings = [
+    ...pods.findings,
+    ...linked.findings,
+    ...splits.findings,
+    ...targets.findings,
+    ...strayConfigs(snapshot, settings),
+  ];
+  return { graph, findings: tidyFindings(findings) };
 }
 
-function membership(
-	snapshot: Snapshot,
-	{ meshName }: MeshSettings,
-): (namespace: string) => boolean {
-	const members = new Set<string>();
-	for (const { meta } of snapshot.objects.Namespace.values()) {
-		if (meta.labels[MONITORED_BY] === meshName) members.add(meta.name);
-	}
-	return (namespace) => members.has(namespace);
+function membership(snapshot: Snapshot, { meshName }: MeshSettings): (namespace: string) => boolean {
+  const members = new Set<string>();
+  for (const { meta } of snapshot.objects.Namespace.values()) {
+    if (meta.labels[MONITORED_BY] === meshName) members.add(meta.name);
+  }
+  return (namespace) => members.has(namespace);
 }
 
-function configOf(
-	snapshot: Snapshot,
-	{ meshNamespace }: MeshSettings,
-): MeshConfig {
-	return (
-		snapshot.objects.MeshConfig.get(
-			keyOf({ namespace: meshNamespace, name: MESH_CONFIG_NAME }),
-		) ?? DEFAULT_MESH_CONFIG
-	);
+function configOf(snapshot: Snapshot, { meshNamespace }: MeshSettings): MeshConfig {
+  return (
+    snapshot.objects.MeshConfig.get(keyOf({ namespace: meshNamespace, name: MESH_CONFIG_NAME })) ?? DEFAULT_MESH_CONFIG
+  );
 }
 
-function strayConfigs(
-	snapshot: Snapshot,
-	{ meshNamespace }: MeshSettings,
-): readonly Finding[] {
-	return [...snapshot.objects.MeshConfig.values()]
-		.filter(
-			({ meta }) =>
-				meta.namespace !== meshNamespace || meta.name !== MESH_CONFIG_NAME,
-		)
-		.map(({ kind, meta }) =>
-			finding(
-				"mesh-config-name",
-				{ kind, ...meta },
-				"metadata",
-				`${keyOf(meta)} has no effect: only ${meshNamespace}/${MESH_CONFIG_NAME} has`,
-			),
-		);
+function strayConfigs(snapshot: Snapshot, { meshNamespace }: MeshSettings): readonly Finding[] {
+  return [...snapshot.objects.MeshConfig.values()]
+    .filter(({ meta }) => meta.namespace !== meshNamespace || meta.name !== MESH_CONFIG_NAME)
+    .map(({ kind, meta }) =>
+      finding(
+        "mesh-config-name",
+        { kind, ...meta },
+        "metadata",
+        `${keyOf(meta)} has no effect: only ${meshNamespace}/${MESH_CONFIG_NAME} has`,
+      ),
+    );
 }
 
 function groupBy<T>(
-	items: readonly T[],
-	accountsOf: (item: T) => readonly ServiceAccountName[],
+  items: readonly T[],
+  accountsOf: (item: T) => readonly ServiceAccountName[],
 ): ReadonlyMap<string, readonly T[]> {
-	const groups = new Map<string, T[]>();
-	for (const item of items) {
-		for (const account of accountsOf(item)) {
-			const key = keyOf(account);
-			const group = groups.get(key);
-			if (group === undefined) groups.set(key, [item]);
-			else group.push(item);
-		}
-	}
-	return groups;
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    for (const account of accountsOf(item)) {
+      const key = keyOf(account);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [item]);
+      else group.push(item);
+    }
+  }
+  return groups;
 }

@@ -7,20 +7,20 @@ const SUFFIXES = [".svc", ".svc.cluster", ".svc.cluster.local"];
 
 /** A service, or with `host` one StatefulSet pod of it. */
 export interface HostNamed {
-	readonly namespace: string;
-	readonly name: string;
-	/** The pod's host name; "" for the service itself. */
-	readonly host: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The pod's host name; "" for the service itself. */
+  readonly host: string;
 }
 
 /** `svc` or `pod.svc`: the first labels of every name. */
 export function shortName({ name, host }: HostNamed): string {
-	return host === "" ? name : `${host}.${name}`;
+  return host === "" ? name : `${host}.${name}`;
 }
 
 /** `svc.ns.svc.cluster.local`, whatever the trust domain: SNI of mesh connections and key of virtual hosts. */
 export function domainName(service: HostNamed): string {
-	return `${shortName(service)}.${service.namespace}.svc.cluster.local`;
+  return `${shortName(service)}.${service.namespace}.svc.cluster.local`;
 }
 
 /**
@@ -29,16 +29,13 @@ export function domainName(service: HostNamed): string {
  * `:authority` carries the port that the client dialled, so names are listed with Service ports, on the server too.
  */
 export function hostNames(
-	service: HostNamed,
-	ports: readonly number[],
-	view: "same-namespace" | "other-namespace",
+  service: HostNamed,
+  ports: readonly number[],
+  view: "same-namespace" | "other-namespace",
 ): readonly string[] {
-	const short = shortName(service);
-	const qualified = `${short}.${service.namespace}`;
-	const names = [qualified, ...SUFFIXES.map((suffix) => qualified + suffix)];
-	if (view === "same-namespace") names.unshift(short);
-	return names.flatMap((name) => [
-		name,
-		...ports.map((port) => `${name}:${port}`),
-	]);
+  const short = shortName(service);
+  const qualified = `${short}.${service.namespace}`;
+  const names = [qualified, ...SUFFIXES.map((suffix) => qualified + suffix)];
+  if (view === "same-namespace") names.unshift(short);
+  return names.flatMap((name) => [name, ...ports.map((port) => `${name}:${port}`)]);
 }

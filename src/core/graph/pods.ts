@@ -8,110 +8,87 @@ import { keyOf } from "../base/ref.ts";
 import type { Pod } from "../model/pod.ts";
 
 export interface PodIndex {
-	readonly byAddress: ReadonlyMap<string, Pod>;
-	readonly byKey: ReadonlyMap<string, Pod>;
-	/** Keys `namespace/account`. */
-	readonly byAccount: ReadonlyMap<string, readonly Pod[]>;
-	/** By `osm-proxy-uuid`. A uuid that two pods carry is not here: identity fails closed. */
-	readonly byProxy: ReadonlyMap<string, Pod>;
-	/** Pods of `namespace` whose labels hold all of `selector`, sorted by name. An empty selector selects none. */
-	select(
-		namespace: string,
-		selector: Readonly<Record<string, string>>,
-	): readonly Pod[];
+  readonly byAddress: ReadonlyMap<string, Pod>;
+  readonly byKey: ReadonlyMap<string, Pod>;
+  /** Keys `namespace/account`. */
+  readonly byAccount: ReadonlyMap<string, readonly Pod[]>;
+  /** By `osm-proxy-uuid`. A uuid that two pods carry is not here: identity fails closed. */
+  readonly byProxy: ReadonlyMap<string, Pod>;
+  /** Pods of `namespace` whose labels hold all of `selector`, sorted by name. An empty selector selects none. */
+  select(namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[];
 }
 
 export function accountOf(pod: Pod): string {
-	return keyOf({ namespace: pod.meta.namespace, name: pod.serviceAccount });
+  return keyOf({ namespace: pod.meta.namespace, name: pod.serviceAccount });
 }
 
 export function indexPods(
-	pods: Iterable<Pod>,
-	isMember: (namespace: string) => boolean,
+  pods: Iterable<Pod>,
+  isMember: (namespace: string) => boolean,
 ): { index: PodIndex; findings: readonly Finding[] } {
-	const members = [...pods].filter(
-		(pod) =>
-			isMember(pod.meta.namespace) &&
-			pod.phase !== "Succeeded" &&
-			pod.phase !== "Failed",
-	);
-	const byLabel = groupBy(members, labelKeys);
-	const proxies = groupBy(members, (pod) =>
-		pod.proxyUuid === undefined ? [] : [pod.proxyUuid],
-	);
-	const clashes = [...proxies.values()].filter((sharing) => sharing.length > 1);
-	const index: PodIndex = {
-		// A pod that is going away may already have given its address to another: the living one counts.
-		byAddress: new Map(
-			[...members]
-				.sort(terminatingFirst)
-				.flatMap((pod) => pod.ips.map((ip) => [ip, pod] as const)),
-		),
-		byKey: new Map(members.map((pod) => [keyOf(pod.meta), pod])),
-		byAccount: groupBy(members, (pod) => [accountOf(pod)]),
-		byProxy: new Map(
-			[...proxies].flatMap(([uuid, [first, second]]) =>
-				first && !second ? [[uuid, first] as const] : [],
-			),
-		),
-		select: (namespace, selector) => selectPods(byLabel, namespace, selector),
-	};
-	return { index, findings: clashes.flatMap(clashFindings) };
+  const members = [...pods].filter(
+    (pod) => isMember(pod.meta.namespace) && pod.phase !== "Succeeded" && pod.phase !== "Failed",
+  );
+  const byLabel = groupBy(members, labelKeys);
+  const proxies = groupBy(members, (pod) => (pod.proxyUuid === undefined ? [] : [pod.proxyUuid]));
+  const clashes = [...proxies.values()].filter((sharing) => sharing.length > 1);
+  const index: PodIndex = {
+    // A pod that is going away may already have given its address to another: the living one counts.
+    byAddress: new Map([...members].sort(terminatingFirst).flatMap((pod) => pod.ips.map((ip) => [ip, pod] as const))),
+    byKey: new Map(members.map((pod) => [keyOf(pod.meta), pod])),
+    byAccount: groupBy(members, (pod) => [accountOf(pod)]),
+    byProxy: new Map(
+      [...proxies].flatMap(([uuid, [first, second]]) => (first && !second ? [[uuid, first] as const] : [])),
+    ),
+    select: (namespace, selector) => selectPods(byLabel, namespace, selector),
+  };
+  return { index, findings: clashes.flatMap(clashFindings) };
 }
 
 function selectPods(
-	byLabel: ReadonlyMap<string, readonly Pod[]>,
-	namespace: string,
-	selector: Readonly<Record<string, string>>,
+  byLabel: ReadonlyMap<string, readonly Pod[]>,
+  namespace: string,
+  selector: Readonly<Record<string, string>>,
 ): readonly Pod[] {
-	const wanted = Object.entries(selector);
-	const candidates = wanted.map(
-		([name, value]) => byLabel.get(labelKey(namespace, name, value)) ?? [],
-	);
-	// The rarest label first: a cost of the pods that could match, not of all pods.
-	const [fewest] = candidates.sort((a, b) => a.length - b.length);
-	return (fewest ?? []).filter((pod) =>
-		wanted.every(([name, value]) => pod.meta.labels[name] === value),
-	);
+  const wanted = Object.entries(selector);
+  const candidates = wanted.map(([name, value]) => byLabel.get(labelKey(namespace, name, value)) ?? []);
+  // The rarest label first: a cost of the pods that could match, not of all pods.
+  const [fewest] = candidates.sort((a, b) => a.length - b.length);
+  return (fewest ?? []).filter((pod) => wanted.every(([name, value]) => pod.meta.labels[name] === value));
 }
 
 function labelKeys({ meta }: Pod): readonly string[] {
-	return Object.entries(meta.labels).map(([name, value]) =>
-		labelKey(meta.namespace, name, value),
-	);
+  return Object.entries(meta.labels).map(([name, value]) => labelKey(meta.namespace, name, value));
 }
 
 function labelKey(namespace: string, name: string, value: string): string {
-	return `${namespace}\n${name}\n${value}`;
+  return `${namespace}\n${name}\n${value}`;
 }
 
-function groupBy(
-	pods: readonly Pod[],
-	keysOf: (pod: Pod) => readonly string[],
-): Map<string, Pod[]> {
-	const groups = new Map<string, Pod[]>();
-	for (const pod of pods) {
-		for (const key of keysOf(pod)) {
-			const group = groups.get(key);
-			if (group === undefined) groups.set(key, [pod]);
-			else group.push(pod);
-		}
-	}
-	return groups;
+function groupBy(pods: readonly Pod[], keysOf: (pod: Pod) => readonly string[]): Map<string, Pod[]> {
+  const groups = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    for (const key of keysOf(pod)) {
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [pod]);
+      else group.push(pod);
+    }
+  }
+  return groups;
 }
 
 function terminatingFirst(a: Pod, b: Pod): number {
-	return Number(b.terminating) - Number(a.terminating);
+  return Number(b.terminating) - Number(a.terminating);
 }
 
 function clashFindings(sharing: readonly Pod[]): readonly Finding[] {
-	const names = sharing.map((pod) => keyOf(pod.meta)).join(" and ");
-	return sharing.map((pod) =>
-		finding(
-			"pod-uuid-duplicate",
-			{ kind: "Pod", ...pod.meta },
-			"metadata.labels[osm-proxy-uuid]",
-			`${names} carry the same uuid ${pod.proxyUuid ?? ""}: delete all but one, so that each proxy is one pod`,
-		),
-	);
+  const names = sharing.map((pod) => keyOf(pod.meta)).join(" and ");
+  return sharing.map((pod) =>
+    finding(
+      "pod-uuid-duplicate",
+      { kind: "Pod", ...pod.meta },
+      "metadata.labels[osm-proxy-uuid]",
+      `${names} carry the same uuid ${pod.proxyUuid ?? ""}: delete all but one, so that each proxy is one pod`,
+    ),
+  );
 }

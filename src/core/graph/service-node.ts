@@ -9,48 +9,45 @@ import type { Pod } from "../model/pod.ts";
 
 /** An address behind a port, and whose it is. */
 export interface EndpointNode {
-	readonly address: string;
-	readonly port: number;
-	/** `namespace/account` of the pod; undefined where no pod of the mesh has the address. */
-	readonly account: string | undefined;
+  readonly address: string;
+  readonly port: number;
+  /** `namespace/account` of the pod; undefined where no pod of the mesh has the address. */
+  readonly account: string | undefined;
 }
 
 /** One port of a Service, or of one StatefulSet pod of a headless Service. */
 export interface PortNode {
-	/** The pod's host name; "" for the Service itself. */
-	readonly host: string;
-	readonly port: number;
-	readonly targetPort: number;
-	/** The protocol as written, part of names. */
-	readonly protocol: string;
-	readonly carriage: Carriage;
-	readonly serverFirst: boolean;
-	/** What clients dial, sorted: the cluster address or, headless, the pods'. Empty: no chain of its own. */
-	readonly dialled: readonly string[];
-	/** Sorted. */
-	readonly endpoints: readonly EndpointNode[];
+  /** The pod's host name; "" for the Service itself. */
+  readonly host: string;
+  readonly port: number;
+  readonly targetPort: number;
+  /** The protocol as written, part of names. */
+  readonly protocol: string;
+  readonly carriage: Carriage;
+  readonly serverFirst: boolean;
+  /** What clients dial, sorted: the cluster address or, headless, the pods'. Empty: no chain of its own. */
+  readonly dialled: readonly string[];
+  /** Sorted. */
+  readonly endpoints: readonly EndpointNode[];
 }
 
 export interface ServiceNode {
-	readonly namespace: string;
-	readonly name: string;
-	/** Sorted by port, then host. */
-	readonly ports: readonly PortNode[];
-	/** The pods with sidecars that it leads to, ready or not. */
-	readonly pods: readonly Pod[];
-	/** The accounts of those pods, sorted: the identities that may answer. */
-	readonly accounts: readonly ServiceAccountName[];
+  readonly namespace: string;
+  readonly name: string;
+  /** Sorted by port, then host. */
+  readonly ports: readonly PortNode[];
+  /** The pods with sidecars that it leads to, ready or not. */
+  readonly pods: readonly Pod[];
+  /** The accounts of those pods, sorted: the identities that may answer. */
+  readonly accounts: readonly ServiceAccountName[];
 }
 
 /** `ns/svc|<target port>`, of a StatefulSet's pod `ns/<pod>.<svc>|<target port>` (dataplane spec 2.2). */
-export function clusterName(
-	service: ServiceNode,
-	{ host, targetPort }: PortNode,
-): string {
-	return `${service.namespace}/${host === "" ? "" : `${host}.`}${service.name}|${targetPort}`;
+export function clusterName(service: ServiceNode, { host, targetPort }: PortNode): string {
+  return `${service.namespace}/${host === "" ? "" : `${host}.`}${service.name}|${targetPort}`;
 }
 
 /** `ns/svc`, with the pod in front of a headless Service's: the middle of chain names. */
 export function chainSubject(service: ServiceNode, { host }: PortNode): string {
-	return `${service.namespace}/${host === "" ? "" : `${host}.`}${service.name}`;
+  return `${service.namespace}/${host === "" ? "" : `${host}.`}${service.name}`;
 }

@@ -16,136 +16,97 @@ import type { HttpMatch } from "../model/http-route-group.ts";
 
 /** A kind of request, and all who may make it. */
 interface Grant {
-	readonly match: RouteMatch;
-	readonly names: ReadonlySet<string>;
+  readonly match: RouteMatch;
+  readonly names: ReadonlySet<string>;
 }
 
-export function networkAccess(
-	graph: MeshGraph,
-	account: ServiceAccountName,
-): NetworkAccess {
-	if (isPermissive(graph)) return { kind: "open" };
-	const targets = graph.targetsTo.get(keyOf(account)) ?? [];
-	return {
-		kind: "policies",
-		policies: targets.flatMap(
-			(target) => networkPolicy(target, graph.settings.trustDomain) ?? [],
-		),
-	};
+export function networkAccess(graph: MeshGraph, account: ServiceAccountName): NetworkAccess {
+  if (isPermissive(graph)) return { kind: "open" };
+  const targets = graph.targetsTo.get(keyOf(account)) ?? [];
+  return {
+    kind: "policies",
+    policies: targets.flatMap((target) => networkPolicy(target, graph.settings.trustDomain) ?? []),
+  };
 }
 
-function networkPolicy(
-	target: TargetNode,
-	trustDomain: string,
-): NetworkPolicy | undefined {
-	const [first, ...rest] = target.sources.map((source) =>
-		principalOf(source, trustDomain),
-	);
-	if (first === undefined || target.ports.kind === "none") return undefined;
-	return {
-		name: keyOf(target),
-		principals: { kind: "these", names: [first, ...rest] },
-		ports: target.ports.kind === "any" ? "any" : target.ports.ports,
-	};
+function networkPolicy(target: TargetNode, trustDomain: string): NetworkPolicy | undefined {
+  const [first, ...rest] = target.sources.map((source) => principalOf(source, trustDomain));
+  if (first === undefined || target.ports.kind === "none") return undefined;
+  return {
+    name: keyOf(target),
+    principals: { kind: "these", names: [first, ...rest] },
+    ports: target.ports.kind === "any" ? "any" : target.ports.ports,
+  };
 }
 
 /** The routes of every virtual host of a server, towards `cluster`. */
-export function accessRoutes(
-	graph: MeshGraph,
-	account: ServiceAccountName,
-): (cluster: string) => readonly Route[] {
-	const routes = isPermissive(graph)
-		? [OPEN_ROUTE]
-		: routesOf(grantsTo(graph, account));
-	return (cluster) =>
-		routes.map((route) => ({ ...route, clusters: [{ cluster, weight: 100 }] }));
+export function accessRoutes(graph: MeshGraph, account: ServiceAccountName): (cluster: string) => readonly Route[] {
+  const routes = isPermissive(graph) ? [OPEN_ROUTE] : routesOf(grantsTo(graph, account));
+  return (cluster) => routes.map((route) => ({ ...route, clusters: [{ cluster, weight: 100 }] }));
 }
 
 function isPermissive(graph: MeshGraph): boolean {
-	return graph.config.traffic.enablePermissiveTrafficPolicyMode;
+  return graph.config.traffic.enablePermissiveTrafficPolicyMode;
 }
 
 const OPEN_ROUTE: Omit<Route, "clusters"> = {
-	match: { pathRegex: ".*", headers: [] },
-	access: { principals: { kind: "anyone" }, also: [] },
+  match: { pathRegex: ".*", headers: [] },
+  access: { principals: { kind: "anyone" }, also: [] },
 };
 
 /** Equal requests granted by several targets are one grant to all of their sources. */
-function grantsTo(
-	graph: MeshGraph,
-	account: ServiceAccountName,
-): readonly Grant[] {
-	const grants = new Map<string, { match: RouteMatch; names: Set<string> }>();
-	const allowed = (graph.targetsTo.get(keyOf(account)) ?? []).flatMap(
-		({ matches, sources }) => matches.map((match) => ({ match, sources })),
-	);
-	for (const { match, sources } of allowed.sort((a, b) =>
-		compareMatches(a.match, b.match),
-	)) {
-		for (const one of toRouteMatches(match)) {
-			const key = JSON.stringify(one);
-			const grant = grants.get(key) ?? { match: one, names: new Set<string>() };
-			grants.set(key, grant);
-			for (const source of sources)
-				grant.names.add(principalOf(source, graph.settings.trustDomain));
-		}
-	}
-	return [...grants.values()];
+function grantsTo(graph: MeshGraph, account: ServiceAccountName): readonly Grant[] {
+  const grants = new Map<string, { match: RouteMatch; names: Set<string> }>();
+  const allowed = (graph.targetsTo.get(keyOf(account)) ?? []).flatMap(({ matches, sources }) =>
+    matches.map((match) => ({ match, sources })),
+  );
+  for (const { match, sources } of allowed.sort((a, b) => compareMatches(a.match, b.match))) {
+    for (const one of toRouteMatches(match)) {
+      const key = JSON.stringify(one);
+      const grant = grants.get(key) ?? { match: one, names: new Set<string>() };
+      grants.set(key, grant);
+      for (const source of sources) grant.names.add(principalOf(source, graph.settings.trustDomain));
+    }
+  }
+  return [...grants.values()];
 }
 
-function toRouteMatches({
-	pathRegex,
-	methods,
-	headers,
-}: HttpMatch): readonly RouteMatch[] {
-	return methods.map((method) =>
-		method === "*" ? { pathRegex, headers } : { pathRegex, method, headers },
-	);
+function toRouteMatches({ pathRegex, methods, headers }: HttpMatch): readonly RouteMatch[] {
+  return methods.map((method) => (method === "*" ? { pathRegex, headers } : { pathRegex, method, headers }));
 }
 
-function routesOf(
-	grants: readonly Grant[],
-): readonly Omit<Route, "clusters">[] {
-	return grants.map((grant, i) => {
-		// Only later routes can be shadowed by this one, and only by a request of a method that both take.
-		const shadowed = grants
-			.slice(i + 1)
-			.filter(
-				(other) =>
-					mayOverlap(grant.match, other.match) &&
-					!isSubset(other.names, grant.names),
-			);
-		const also = shadowed.map(
-			(other): ConditionalAccess => ({
-				match: other.match,
-				principals: toPrincipals(other.names),
-			}),
-		);
-		return {
-			match: grant.match,
-			access: { principals: toPrincipals(grant.names), also },
-		};
-	});
+function routesOf(grants: readonly Grant[]): readonly Omit<Route, "clusters">[] {
+  return grants.map((grant, i) => {
+    // Only later routes can be shadowed by this one, and only by a request of a method that both take.
+    const shadowed = grants
+      .slice(i + 1)
+      .filter((other) => mayOverlap(grant.match, other.match) && !isSubset(other.names, grant.names));
+    const also = shadowed.map(
+      (other): ConditionalAccess => ({
+        match: other.match,
+        principals: toPrincipals(other.names),
+      }),
+    );
+    return {
+      match: grant.match,
+      access: { principals: toPrincipals(grant.names), also },
+    };
+  });
 }
 
 /** Whether two patterns overlap is not asked: the condition is checked by Envoy on each request. */
 function mayOverlap(a: RouteMatch, b: RouteMatch): boolean {
-	return (
-		a.method === undefined || b.method === undefined || a.method === b.method
-	);
+  return a.method === undefined || b.method === undefined || a.method === b.method;
 }
 
-function isSubset(
-	some: ReadonlySet<string>,
-	all: ReadonlySet<string>,
-): boolean {
-	return [...some].every((name) => all.has(name));
+function isSubset(some: ReadonlySet<string>, all: ReadonlySet<string>): boolean {
+  return [...some].every((name) => all.has(name));
 }
 
 function toPrincipals(names: ReadonlySet<string>): Principals {
-	// A grant exists since a target with a source made it, so there is always a first.
-	return {
-		kind: "these",
-		names: [...names].sort(compareText) as unknown as NonEmpty<string>,
-	};
+  // A grant exists since a target with a source made it, so there is always a first.
+  return {
+    kind: "these",
+    names: [...names].sort(compareText) as unknown as NonEmpty<string>,
+  };
 }

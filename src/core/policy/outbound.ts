@@ -12,32 +12,27 @@ import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName, hostNames } from "../graph/host-names.ts";
 import {
-	chainSubject,
-	clusterName,
-	type EndpointNode,
-	type PortNode,
-	type ServiceNode,
+  chainSubject,
+  clusterName,
+  type EndpointNode,
+  type PortNode,
+  type ServiceNode,
 } from "../graph/service-node.ts";
 import type { OutboundChain, OutboundListener } from "../ir/listener.ts";
 import type { NonEmpty, WeightedCluster } from "../ir/protocol.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
-import type {
-	EndpointSet,
-	MeshUpstream,
-	TrustedPeers,
-	Upstream,
-} from "../ir/upstream.ts";
+import type { EndpointSet, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { Sharing } from "./sharing.ts";
 import { uniqueDomains } from "./virtual-hosts.ts";
 
 export interface OutboundIr {
-	readonly listener: OutboundListener | undefined;
-	readonly routeTables: readonly RouteTable[];
-	readonly upstreams: readonly Upstream[];
-	readonly endpointSets: readonly EndpointSet[];
-	readonly trustedPeers: readonly TrustedPeers[];
-	readonly findings: readonly Finding[];
+  readonly listener: OutboundListener | undefined;
+  readonly routeTables: readonly RouteTable[];
+  readonly upstreams: readonly Upstream[];
+  readonly endpointSets: readonly EndpointSet[];
+  readonly trustedPeers: readonly TrustedPeers[];
+  readonly findings: readonly Finding[];
 }
 
 /** Weight of "all of it", as in OSM's dumps. */
@@ -45,325 +40,234 @@ const WHOLE = 100;
 
 /** Everything about outbound that callers with the same reach and namespace have in common; computed once for a graph. */
 export function resolveOutbound(
-	graph: MeshGraph,
-	caller: { readonly namespace: string; readonly name: string },
-	sharing: Sharing,
+  graph: MeshGraph,
+  caller: { readonly namespace: string; readonly name: string },
+  sharing: Sharing,
 ): OutboundIr {
-	const reach = reachOf(graph, caller);
-	const destinations = sharing.once(graph, `destinations:${reach.key}`, () =>
-		resolveDestinations(graph, reach, sharing),
-	);
-	return sharing.once(
-		graph,
-		`outbound:${caller.namespace}:${reach.key}`,
-		() => {
-			const tables = resolveRouteTables(
-				graph,
-				reach,
-				caller.namespace,
-				sharing,
-			);
-			return {
-				...destinations,
-				...tables,
-				findings: [...destinations.findings, ...tables.findings],
-			};
-		},
-	);
+  const reach = reachOf(graph, caller);
+  const destinations = sharing.once(graph, `destinations:${reach.key}`, () =>
+    resolveDestinations(graph, reach, sharing),
+  );
+  return sharing.once(graph, `outbound:${caller.namespace}:${reach.key}`, () => {
+    const tables = resolveRouteTables(graph, reach, caller.namespace, sharing);
+    return {
+      ...destinations,
+      ...tables,
+      findings: [...destinations.findings, ...tables.findings],
+    };
+  });
 }
 
 type Destinations = Omit<OutboundIr, "routeTables">;
 
-function resolveDestinations(
-	graph: MeshGraph,
-	reach: Reach,
-	sharing: Sharing,
-): Destinations {
-	const { parts } = sharing;
-	const ports = portsOf(reach.services);
-	const destined = withBackends(graph, reach.services);
-	const byCluster = new Map(
-		portsOf(destined).map(({ service, port }) => [
-			clusterName(service, port),
-			{ service, port },
-		]),
-	);
-	const clusters = [...byCluster].sort(([a], [b]) => compareText(a, b));
-	const upstreams: Upstream[] = clusters.map(([name, { service, port }]) =>
-		parts.share(upstreamOf(name, service, port)),
-	);
-	if (graph.config.traffic.enableEgress)
-		upstreams.push(
-			parts.share({ kind: "passthrough", name: "passthrough-outbound" }),
-		);
-	const endpointSets = clusters
-		.filter(([, { service }]) => service.accounts.length > 0)
-		.map(([name, { service, port }]) =>
-			parts.share(endpointSetOf(name, reach.endpoints(service, port))),
-		);
-	const trustedPeers = destined
-		.flatMap((service) => peersOf(service, graph) ?? [])
-		.map((peers) => parts.share(peers));
-	const { chains, findings } = resolveChains(graph, ports);
-	return {
-		listener: listenerOf(graph, chains, ports, sharing),
-		upstreams,
-		endpointSets,
-		trustedPeers,
-		findings,
-	};
+function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): Destinations {
+  const { parts } = sharing;
+  const ports = portsOf(reach.services);
+  const destined = withBackends(graph, reach.services);
+  const byCluster = new Map(
+    portsOf(destined).map(({ service, port }) => [clusterName(service, port), { service, port }]),
+  );
+  const clusters = [...byCluster].sort(([a], [b]) => compareText(a, b));
+  const upstreams: Upstream[] = clusters.map(([name, { service, port }]) =>
+    parts.share(upstreamOf(name, service, port)),
+  );
+  if (graph.config.traffic.enableEgress)
+    upstreams.push(parts.share({ kind: "passthrough", name: "passthrough-outbound" }));
+  const endpointSets = clusters
+    .filter(([, { service }]) => service.accounts.length > 0)
+    .map(([name, { service, port }]) => parts.share(endpointSetOf(name, reach.endpoints(service, port))));
+  const trustedPeers = destined.flatMap((service) => peersOf(service, graph) ?? []).map((peers) => parts.share(peers));
+  const { chains, findings } = resolveChains(graph, ports);
+  return {
+    listener: listenerOf(graph, chains, ports, sharing),
+    upstreams,
+    endpointSets,
+    trustedPeers,
+    findings,
+  };
 }
 
 function portsOf(services: readonly ServiceNode[]): readonly ReachedPort[] {
-	return services.flatMap((service) =>
-		service.ports.map((port) => ({ service, port })),
-	);
+  return services.flatMap((service) => service.ports.map((port) => ({ service, port })));
 }
 
 /**
  * The services themselves and the backends of their splits. A backend that the caller may not reach has a cluster
  * without endpoints: its share gets 503, and does not silently go to the others.
  */
-function withBackends(
-	graph: MeshGraph,
-	services: readonly ServiceNode[],
-): readonly ServiceNode[] {
-	if (graph.splits.size === 0) return services;
-	const all = new Set(services);
-	for (const service of services) {
-		for (const backend of graph.splits.get(keyOf(service))?.backends ?? [])
-			all.add(backend.service);
-	}
-	return [...all].sort(compareNames);
+function withBackends(graph: MeshGraph, services: readonly ServiceNode[]): readonly ServiceNode[] {
+  if (graph.splits.size === 0) return services;
+  const all = new Set(services);
+  for (const service of services) {
+    for (const backend of graph.splits.get(keyOf(service))?.backends ?? []) all.add(backend.service);
+  }
+  return [...all].sort(compareNames);
 }
 
-function upstreamOf(
-	name: string,
-	service: ServiceNode,
-	{ host }: PortNode,
-): MeshUpstream {
-	const sni = domainName({ ...service, host });
-	// The pods behind the Service say who may answer, not who answers now: scaled to zero means that nobody may.
-	const peers: MeshUpstream["peers"] =
-		service.accounts.length === 0
-			? { kind: "blocked" }
-			: { kind: "these", secret: peersSecret(service) };
-	return { kind: "mesh", name, sni, peers };
+function upstreamOf(name: string, service: ServiceNode, { host }: PortNode): MeshUpstream {
+  const sni = domainName({ ...service, host });
+  // The pods behind the Service say who may answer, not who answers now: scaled to zero means that nobody may.
+  const peers: MeshUpstream["peers"] =
+    service.accounts.length === 0 ? { kind: "blocked" } : { kind: "these", secret: peersSecret(service) };
+  return { kind: "mesh", name, sni, peers };
 }
 
 function peersSecret(service: ServiceNode): string {
-	return `root-cert-for-mtls-outbound:${keyOf(service)}`;
+  return `root-cert-for-mtls-outbound:${keyOf(service)}`;
 }
 
-function peersOf(
-	service: ServiceNode,
-	{ settings }: MeshGraph,
-): TrustedPeers | undefined {
-	const [first, ...rest] = service.accounts.map((account) =>
-		principalOf(account, settings.trustDomain),
-	);
-	return first === undefined
-		? undefined
-		: { secret: peersSecret(service), names: [first, ...rest] };
+function peersOf(service: ServiceNode, { settings }: MeshGraph): TrustedPeers | undefined {
+  const [first, ...rest] = service.accounts.map((account) => principalOf(account, settings.trustDomain));
+  return first === undefined ? undefined : { secret: peersSecret(service), names: [first, ...rest] };
 }
 
-function endpointSetOf(
-	cluster: string,
-	endpoints: readonly EndpointNode[],
-): EndpointSet {
-	return {
-		cluster,
-		endpoints: endpoints.map(({ address, port }) => ({ address, port })),
-	};
+function endpointSetOf(cluster: string, endpoints: readonly EndpointNode[]): EndpointSet {
+  return {
+    cluster,
+    endpoints: endpoints.map(({ address, port }) => ({ address, port })),
+  };
 }
 
 interface ReachedPort {
-	readonly service: ServiceNode;
-	readonly port: PortNode;
+  readonly service: ServiceNode;
+  readonly port: PortNode;
 }
 
 /** Sorted, and each (address, port) in one chain only: Envoy refuses the whole listener otherwise (OSM issues 5108, 5231). */
 function resolveChains(
-	graph: MeshGraph,
-	ports: readonly ReachedPort[],
+  graph: MeshGraph,
+  ports: readonly ReachedPort[],
 ): { chains: readonly OutboundChain[]; findings: readonly Finding[] } {
-	const claimed = new Map<string, ReachedPort>();
-	const chains = new Map<string, OutboundChain>();
-	const findings: Finding[] = [];
-	for (const reached of ports) {
-		const { service, port } = reached;
-		const free = port.dialled.filter(
-			(address) => !claimed.has(`${address}:${port.port}`),
-		);
-		for (const address of free) claimed.set(`${address}:${port.port}`, reached);
-		findings.push(...conflicts(reached, claimed));
-		const [first, ...rest] = free;
-		if (first === undefined) continue;
-		const name = `outbound_${chainSubject(service, port)}_${port.port}_${port.protocol}`;
-		chains.set(name, {
-			name,
-			port: port.port,
-			addresses: [first, ...rest] as NonEmpty<string>,
-			target: targetOf(graph, service, port),
-		});
-	}
-	return {
-		chains: [...chains.values()].sort((a, b) => compareText(a.name, b.name)),
-		findings,
-	};
+  const claimed = new Map<string, ReachedPort>();
+  const chains = new Map<string, OutboundChain>();
+  const findings: Finding[] = [];
+  for (const reached of ports) {
+    const { service, port } = reached;
+    const free = port.dialled.filter((address) => !claimed.has(`${address}:${port.port}`));
+    for (const address of free) claimed.set(`${address}:${port.port}`, reached);
+    findings.push(...conflicts(reached, claimed));
+    const [first, ...rest] = free;
+    if (first === undefined) continue;
+    const name = `outbound_${chainSubject(service, port)}_${port.port}_${port.protocol}`;
+    chains.set(name, {
+      name,
+      port: port.port,
+      addresses: [first, ...rest] as NonEmpty<string>,
+      target: targetOf(graph, service, port),
+    });
+  }
+  return {
+    chains: [...chains.values()].sort((a, b) => compareText(a.name, b.name)),
+    findings,
+  };
 }
 
 /** HTTP ports that share an address share a route table too, so nothing is lost; anything else is. */
-function conflicts(
-	{ service, port }: ReachedPort,
-	claimed: ReadonlyMap<string, ReachedPort>,
-): readonly Finding[] {
-	const losers = port.dialled
-		.map((address) => ({
-			address,
-			owner: claimed.get(`${address}:${port.port}`),
-		}))
-		.filter(
-			({ owner }) =>
-				owner !== undefined &&
-				owner.service !== service &&
-				(owner.port.carriage === "tcp" || port.carriage === "tcp"),
-		);
-	const [first] = losers;
-	if (first?.owner === undefined) return [];
-	const message = `${first.address} port ${port.port} belongs to Service ${keyOf(first.owner.service)} (${first.owner.port.protocol}): give one of the two another port`;
-	return [
-		finding(
-			"address-conflict",
-			{ kind: "Service", ...service },
-			"spec.ports",
-			message,
-		),
-	];
+function conflicts({ service, port }: ReachedPort, claimed: ReadonlyMap<string, ReachedPort>): readonly Finding[] {
+  const losers = port.dialled
+    .map((address) => ({
+      address,
+      owner: claimed.get(`${address}:${port.port}`),
+    }))
+    .filter(
+      ({ owner }) =>
+        owner !== undefined && owner.service !== service && (owner.port.carriage === "tcp" || port.carriage === "tcp"),
+    );
+  const [first] = losers;
+  if (first?.owner === undefined) return [];
+  const message = `${first.address} port ${port.port} belongs to Service ${keyOf(first.owner.service)} (${first.owner.port.protocol}): give one of the two another port`;
+  return [finding("address-conflict", { kind: "Service", ...service }, "spec.ports", message)];
 }
 
-function targetOf(
-	graph: MeshGraph,
-	service: ServiceNode,
-	port: PortNode,
-): OutboundChain["target"] {
-	return port.carriage === "http"
-		? { kind: "http", routeTable: `rds-outbound.${port.port}` }
-		: { kind: "tcp", clusters: clustersFor(graph, service, port) };
+function targetOf(graph: MeshGraph, service: ServiceNode, port: PortNode): OutboundChain["target"] {
+  return port.carriage === "http"
+    ? { kind: "http", routeTable: `rds-outbound.${port.port}` }
+    : { kind: "tcp", clusters: clustersFor(graph, service, port) };
 }
 
 /** The service's own cluster, or the backends of its split that have the port. */
-function clustersFor(
-	graph: MeshGraph,
-	service: ServiceNode,
-	port: PortNode,
-): readonly WeightedCluster[] {
-	const split = graph.splits.get(keyOf(service));
-	if (split === undefined || port.host !== "")
-		return [{ cluster: clusterName(service, port), weight: WHOLE }];
-	return split.backends
-		.flatMap(({ service: backend, weight }) => {
-			const same = backend.ports.find(
-				(candidate) => candidate.port === port.port && candidate.host === "",
-			);
-			return same === undefined
-				? []
-				: [{ cluster: clusterName(backend, same), weight }];
-		})
-		.sort((a, b) => compareText(a.cluster, b.cluster));
+function clustersFor(graph: MeshGraph, service: ServiceNode, port: PortNode): readonly WeightedCluster[] {
+  const split = graph.splits.get(keyOf(service));
+  if (split === undefined || port.host !== "") return [{ cluster: clusterName(service, port), weight: WHOLE }];
+  return split.backends
+    .flatMap(({ service: backend, weight }) => {
+      const same = backend.ports.find((candidate) => candidate.port === port.port && candidate.host === "");
+      return same === undefined ? [] : [{ cluster: clusterName(backend, same), weight }];
+    })
+    .sort((a, b) => compareText(a.cluster, b.cluster));
 }
 
 function listenerOf(
-	graph: MeshGraph,
-	chains: readonly OutboundChain[],
-	ports: readonly ReachedPort[],
-	sharing: Sharing,
+  graph: MeshGraph,
+  chains: readonly OutboundChain[],
+  ports: readonly ReachedPort[],
+  sharing: Sharing,
 ): OutboundListener | undefined {
-	const passthrough = graph.config.traffic.enableEgress;
-	if (chains.length === 0 && !passthrough) return undefined;
-	const serverFirst = new Set(
-		ports.filter(({ port }) => port.serverFirst).map(({ port }) => port.port),
-	);
-	const serverFirstPorts = [...serverFirst].sort((a, b) => a - b);
-	const shared = chains.map((chain) => sharing.parts.share(chain));
-	return sharing.parts.shareParts(
-		`outbound:${passthrough}:${serverFirstPorts}`,
-		shared,
-		() => ({
-			chains: shared,
-			passthrough,
-			serverFirstPorts,
-		}),
-	);
+  const passthrough = graph.config.traffic.enableEgress;
+  if (chains.length === 0 && !passthrough) return undefined;
+  const serverFirst = new Set(ports.filter(({ port }) => port.serverFirst).map(({ port }) => port.port));
+  const serverFirstPorts = [...serverFirst].sort((a, b) => a - b);
+  const shared = chains.map((chain) => sharing.parts.share(chain));
+  return sharing.parts.shareParts(`outbound:${passthrough}:${serverFirstPorts}`, shared, () => ({
+    chains: shared,
+    passthrough,
+    serverFirstPorts,
+  }));
 }
 
 function resolveRouteTables(
-	graph: MeshGraph,
-	reach: Reach,
-	callerNamespace: string,
-	sharing: Sharing,
+  graph: MeshGraph,
+  reach: Reach,
+  callerNamespace: string,
+  sharing: Sharing,
 ): { routeTables: readonly RouteTable[]; findings: readonly Finding[] } {
-	const byPort = new Map<number, VirtualHost[]>();
-	for (const service of reach.services) {
-		for (const port of service.ports.filter(
-			({ carriage }) => carriage === "http",
-		)) {
-			const hosts = byPort.get(port.port) ?? [];
-			byPort.set(port.port, hosts);
-			hosts.push(
-				sharedVirtualHost(graph, { service, port }, callerNamespace, sharing),
-			);
-		}
-	}
-	const findings: Finding[] = [];
-	const routeTables = [...byPort]
-		.sort(([a], [b]) => a - b)
-		.map(([port, hosts]) => {
-			const unique = uniqueDomains(hosts, findings);
-			const name = `rds-outbound.${port}`;
-			return sharing.parts.shareParts(name, unique, () => ({
-				name,
-				virtualHosts: unique,
-			}));
-		})
-		.sort((a, b) => compareText(a.name, b.name));
-	return { routeTables, findings };
+  const byPort = new Map<number, VirtualHost[]>();
+  for (const service of reach.services) {
+    for (const port of service.ports.filter(({ carriage }) => carriage === "http")) {
+      const hosts = byPort.get(port.port) ?? [];
+      byPort.set(port.port, hosts);
+      hosts.push(sharedVirtualHost(graph, { service, port }, callerNamespace, sharing));
+    }
+  }
+  const findings: Finding[] = [];
+  const routeTables = [...byPort]
+    .sort(([a], [b]) => a - b)
+    .map(([port, hosts]) => {
+      const unique = uniqueDomains(hosts, findings);
+      const name = `rds-outbound.${port}`;
+      return sharing.parts.shareParts(name, unique, () => ({
+        name,
+        virtualHosts: unique,
+      }));
+    })
+    .sort((a, b) => compareText(a.name, b.name));
+  return { routeTables, findings };
 }
 
 type View = Parameters<typeof hostNames>[2];
 
 /** The same for all callers of a namespace, and for all callers outside the service's. */
 function sharedVirtualHost(
-	graph: MeshGraph,
-	{ service, port }: ReachedPort,
-	callerNamespace: string,
-	sharing: Sharing,
+  graph: MeshGraph,
+  { service, port }: ReachedPort,
+  callerNamespace: string,
+  sharing: Sharing,
 ): VirtualHost {
-	const view =
-		service.namespace === callerNamespace
-			? "same-namespace"
-			: "other-namespace";
-	const key = `virtual-host:${view}:${chainSubject(service, port)}:${port.port}`;
-	return sharing.once(graph, key, () =>
-		sharing.parts.share(virtualHostOf(graph, service, port, view)),
-	);
+  const view = service.namespace === callerNamespace ? "same-namespace" : "other-namespace";
+  const key = `virtual-host:${view}:${chainSubject(service, port)}:${port.port}`;
+  return sharing.once(graph, key, () => sharing.parts.share(virtualHostOf(graph, service, port, view)));
 }
 
-function virtualHostOf(
-	graph: MeshGraph,
-	service: ServiceNode,
-	port: PortNode,
-	view: View,
-): VirtualHost {
-	const named = { ...service, host: port.host };
-	return {
-		name: `outbound_virtual-host|${domainName(named)}`,
-		domains: hostNames(named, [port.port], view),
-		routes: [
-			{
-				match: { pathRegex: ".*", headers: [] },
-				clusters: clustersFor(graph, service, port),
-			},
-		],
-	};
+function virtualHostOf(graph: MeshGraph, service: ServiceNode, port: PortNode, view: View): VirtualHost {
+  const named = { ...service, host: port.host };
+  return {
+    name: `outbound_virtual-host|${domainName(named)}`,
+    domains: hostNames(named, [port.port], view),
+    routes: [
+      {
+        match: { pathRegex: ".*", headers: [] },
+        clusters: clustersFor(graph, service, port),
+      },
+    ],
+  };
 }

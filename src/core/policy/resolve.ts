@@ -18,109 +18,81 @@ import { type OutboundIr, resolveOutbound } from "./outbound.ts";
 import type { Sharing } from "./sharing.ts";
 
 export interface ResolvedProxy {
-	readonly ir: ProxyIr;
-	readonly findings: readonly Finding[];
+  readonly ir: ProxyIr;
+  readonly findings: readonly Finding[];
 }
 
 /** @param pod - A pod of the mesh, with a sidecar. */
-export function resolveProxy(
-	graph: MeshGraph,
-	pod: Pod,
-	sharing: Sharing,
-): ResolvedProxy {
-	const services = servicesOf(graph, pod);
-	const metrics = isScraped(pod);
-	const name = proxyClass(pod, services, metrics);
-	return sharing.once(graph, name, () => {
-		const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
-		const outbound = resolveOutbound(graph, account, sharing);
-		const inbound = resolveInbound(graph, pod, services, sharing);
-		const ir = sharing.reuse(
-			name,
-			assemble(
-				{ account, outbound, inbound, metrics, tls: tlsOf(graph, sharing) },
-				sharing,
-			),
-		);
-		return {
-			ir,
-			findings: tidyFindings([...outbound.findings, ...inbound.findings]),
-		};
-	});
+export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): ResolvedProxy {
+  const services = servicesOf(graph, pod);
+  const metrics = isScraped(pod);
+  const name = proxyClass(pod, services, metrics);
+  return sharing.once(graph, name, () => {
+    const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
+    const outbound = resolveOutbound(graph, account, sharing);
+    const inbound = resolveInbound(graph, pod, services, sharing);
+    const ir = sharing.reuse(
+      name,
+      assemble({ account, outbound, inbound, metrics, tls: tlsOf(graph, sharing) }, sharing),
+    );
+    return {
+      ir,
+      findings: tidyFindings([...outbound.findings, ...inbound.findings]),
+    };
+  });
 }
 
 /** The services that lead to a pod, sorted. */
 function servicesOf(graph: MeshGraph, pod: Pod): readonly ServiceNode[] {
-	const account = keyOf({
-		namespace: pod.meta.namespace,
-		name: pod.serviceAccount,
-	});
-	return (graph.servicesOf.get(account) ?? []).filter(({ pods }) =>
-		pods.includes(pod),
-	);
+  const account = keyOf({
+    namespace: pod.meta.namespace,
+    name: pod.serviceAccount,
+  });
+  return (graph.servicesOf.get(account) ?? []).filter(({ pods }) => pods.includes(pod));
 }
 
 /** Pods with equal text have equal IRs. Only a StatefulSet's pods differ by their host name. */
-function proxyClass(
-	pod: Pod,
-	services: readonly ServiceNode[],
-	metrics: boolean,
-): string {
-	const named = services.some(({ ports }) =>
-		ports.some(({ host }) => host !== ""),
-	);
-	const host = named ? `${pod.hostname}/${pod.meta.name}` : "";
-	return `proxy:${pod.meta.namespace}/${pod.serviceAccount}:${services.map(keyOf).join(",")}:${host}:${metrics}`;
+function proxyClass(pod: Pod, services: readonly ServiceNode[], metrics: boolean): string {
+  const named = services.some(({ ports }) => ports.some(({ host }) => host !== ""));
+  const host = named ? `${pod.hostname}/${pod.meta.name}` : "";
+  return `proxy:${pod.meta.namespace}/${pod.serviceAccount}:${services.map(keyOf).join(",")}:${host}:${metrics}`;
 }
 
 /** As Go reads a boolean, which is how OSM read the annotation. */
 function isScraped({ meta }: Pod): boolean {
-	return ["1", "t", "T", "TRUE", "true", "True"].includes(
-		meta.annotations["prometheus.io/scrape"] ?? "",
-	);
+  return ["1", "t", "T", "TRUE", "true", "True"].includes(meta.annotations["prometheus.io/scrape"] ?? "");
 }
 
 function tlsOf({ config }: MeshGraph, sharing: Sharing): TlsSettings {
-	const {
-		tlsMinProtocolVersion,
-		tlsMaxProtocolVersion,
-		cipherSuites,
-		ecdhCurves,
-	} = config.sidecar;
-	return sharing.parts.share({
-		minVersion: tlsMinProtocolVersion,
-		maxVersion: tlsMaxProtocolVersion,
-		cipherSuites,
-		ecdhCurves,
-	});
+  const { tlsMinProtocolVersion, tlsMaxProtocolVersion, cipherSuites, ecdhCurves } = config.sidecar;
+  return sharing.parts.share({
+    minVersion: tlsMinProtocolVersion,
+    maxVersion: tlsMaxProtocolVersion,
+    cipherSuites,
+    ecdhCurves,
+  });
 }
 
 interface Parts {
-	readonly account: ProxyIr["serviceAccount"];
-	readonly outbound: OutboundIr;
-	readonly inbound: InboundIr;
-	readonly metrics: boolean;
-	readonly tls: TlsSettings;
+  readonly account: ProxyIr["serviceAccount"];
+  readonly outbound: OutboundIr;
+  readonly inbound: InboundIr;
+  readonly metrics: boolean;
+  readonly tls: TlsSettings;
 }
 
-function assemble(
-	{ account, outbound, inbound, metrics, tls }: Parts,
-	{ parts }: Sharing,
-): ProxyIr {
-	const upstreams: Upstream[] = [...outbound.upstreams, ...inbound.upstreams];
-	if (metrics)
-		upstreams.push(
-			parts.share({ kind: "metrics", name: "envoy-metrics-cluster" }),
-		);
-	return {
-		serviceAccount: account,
-		tls,
-		...(outbound.listener && { outbound: outbound.listener }),
-		...(inbound.listener && { inbound: inbound.listener }),
-		routeTables: [...outbound.routeTables, ...inbound.routeTables],
-		upstreams,
-		endpointSets: outbound.endpointSets,
-		trustedPeers: outbound.trustedPeers,
-		metrics,
-	};
+function assemble({ account, outbound, inbound, metrics, tls }: Parts, { parts }: Sharing): ProxyIr {
+  const upstreams: Upstream[] = [...outbound.upstreams, ...inbound.upstreams];
+  if (metrics) upstreams.push(parts.share({ kind: "metrics", name: "envoy-metrics-cluster" }));
+  return {
+    serviceAccount: account,
+    tls,
+    ...(outbound.listener && { outbound: outbound.listener }),
+    ...(inbound.listener && { inbound: inbound.listener }),
+    routeTables: [...outbound.routeTables, ...inbound.routeTables],
+    upstreams,
+    endpointSets: outbound.endpointSets,
+    trustedPeers: outbound.trustedPeers,
+    metrics,
+  };
 }
