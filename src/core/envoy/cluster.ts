@@ -1,0 +1,125 @@
+/**
+ * Clusters: one for each upstream of the IR.
+ *
+ * @module
+ */
+import { create } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  type CircuitBreakers,
+  CircuitBreakersSchema,
+} from "../../../gen/envoy/config/cluster/v3/circuit_breaker_pb.ts";
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from "../../../gen/envoy/config/cluster/v3/cluster_pb.ts";
+import { HttpProtocolOptionsSchema } from "../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
+import type { TlsSettings } from "../ir/protocol.ts";
+import type { LocalUpstream, MeshUpstream, Upstream } from "../ir/upstream.ts";
+import { emptyAssignment, loopbackAssignment } from "./endpoint.ts";
+import { ADMIN_PORT, BLACKHOLE_CLUSTER } from "./names.ts";
+import { memoByPair } from "./pair-memo.ts";
+import { upstreamTls } from "./tls.ts";
+import { fromAds, typed } from "./typed.ts";
+
+/** The largest number that a threshold holds: no limit. */
+const UNLIMITED = 2 ** 32 - 1;
+
+const HTTP_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/**
+ * The cluster that carries traffic to one upstream, named as the upstream.
+ *
+ * Equal inputs give byte-equal outputs. Endpoints of the mesh are left to EDS, so a scale-out changes no cluster.
+ */
+export const buildCluster: (tls: TlsSettings, upstream: Upstream) => Cluster = memoByPair(renderCluster);
+
+function renderCluster(tls: TlsSettings, upstream: Upstream): Cluster {
+  switch (upstream.kind) {
+    case "mesh":
+      return meshCluster(tls, upstream);
+    case "local":
+      return localCluster(upstream);
+    case "passthrough":
+      return create(ClusterSchema, {
+        name: upstream.name,
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+        lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+        circuitBreakers: noLimits(),
+      });
+    case "metrics":
+      return create(ClusterSchema, {
+        name: upstream.name,
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+        loadAssignment: loopbackAssignment(upstream.name, ADMIN_PORT),
+      });
+  }
+}
+
+/** Never has an endpoint: Envoy closes what is sent here. */
+export const BLACKHOLE: Cluster = emptyCluster(BLACKHOLE_CLUSTER);
+
+function meshCluster(tls: TlsSettings, { name, sni, peers }: MeshUpstream): Cluster {
+  // Without a name to expect, any certificate of the mesh would do. So there is nowhere to connect to.
+  if (peers.kind === "blocked") return emptyCluster(name);
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: fromAds() },
+    transportSocket: upstreamTls(tls, { name, sni, peers: peers.secret }),
+    typedExtensionProtocolOptions: sameProtocolAsDownstream(),
+    circuitBreakers: noLimits(),
+  });
+}
+
+/**
+ * The application on the pod's own loopback.
+ *
+ * OSM made it STRICT_DNS, which resolved the number 127.0.0.1 over and over. STATIC is the same to everybody who looks
+ * at names or statistics, is ready at once and asks no resolver. OSM left Envoy's limit of 1024 concurrent requests
+ * here, so that a pod refused WebSockets and streams above it; limits are for a policy to set, not for a default.
+ */
+function localCluster({ name, port }: LocalUpstream): Cluster {
+  return create(ClusterSchema, {
+    name,
+    altStatName: name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+    loadAssignment: loopbackAssignment(name, port),
+    typedExtensionProtocolOptions: sameProtocolAsDownstream(),
+    circuitBreakers: noLimits(),
+  });
+}
+
+function emptyCluster(name: string): Cluster {
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    loadAssignment: emptyAssignment(name),
+  });
+}
+
+/** HTTP/1.1 in is HTTP/1.1 out and HTTP/2 in is HTTP/2 out, on each of the two hops: gRPC needs it from end to end. */
+function sameProtocolAsDownstream(): Record<string, Any> {
+  const options = typed(HttpProtocolOptionsSchema, {
+    upstreamProtocolOptions: { case: "useDownstreamProtocolConfig", value: { http2ProtocolOptions: {} } },
+  });
+  return { [HTTP_OPTIONS_KEY]: options };
+}
+
+function noLimits(): CircuitBreakers {
+  return create(CircuitBreakersSchema, {
+    thresholds: [
+      {
+        maxConnections: UNLIMITED,
+        maxPendingRequests: UNLIMITED,
+        maxRequests: UNLIMITED,
+        maxRetries: UNLIMITED,
+        trackRemaining: true,
+      },
+    ],
+  });
+}

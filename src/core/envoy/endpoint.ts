@@ -1,0 +1,50 @@
+/**
+ * Load assignments: the addresses behind a cluster.
+ *
+ * @module
+ */
+import { create } from "@bufbuild/protobuf";
+import { type LbEndpoint, LbEndpointSchema } from "../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.ts";
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "../../../gen/envoy/config/endpoint/v3/endpoint_pb.ts";
+import { memoByObject } from "../base/memo.ts";
+import type { Endpoint, EndpointSet } from "../ir/upstream.ts";
+import { socketAddress } from "./typed.ts";
+
+/** One EDS resource, named as its cluster. It has its locality even without endpoints: callers then get 503, UH. */
+export const buildEndpoints: (set: EndpointSet) => ClusterLoadAssignment = memoByObject(({ cluster, endpoints }) =>
+  create(ClusterLoadAssignmentSchema, {
+    clusterName: cluster,
+    endpoints: [{ locality: { zone: "local" }, lbEndpoints: endpoints.map(lbEndpoint) }],
+  }),
+);
+
+/** A port on the pod's own loopback. */
+export function loopbackAssignment(clusterName: string, port: number): ClusterLoadAssignment {
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: [
+      {
+        locality: { zone: "zone" },
+        lbEndpoints: [{ ...lbEndpoint({ address: "127.0.0.1", port }), loadBalancingWeight: 100 }],
+      },
+    ],
+  });
+}
+
+/** One address or host name, of no particular place. */
+export function loneAssignment(clusterName: string, endpoint: Endpoint): ClusterLoadAssignment {
+  return create(ClusterLoadAssignmentSchema, { clusterName, endpoints: [{ lbEndpoints: [lbEndpoint(endpoint)] }] });
+}
+
+export function emptyAssignment(clusterName: string): ClusterLoadAssignment {
+  return create(ClusterLoadAssignmentSchema, { clusterName });
+}
+
+function lbEndpoint({ address, port }: Endpoint): LbEndpoint {
+  return create(LbEndpointSchema, {
+    hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
+  });
+}

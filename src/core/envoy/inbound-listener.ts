@@ -1,0 +1,95 @@
+/**
+ * The listener that connections to the pod are redirected to. There is no default chain: what is not mutual TLS of the
+ * mesh to one of the pod's services is closed.
+ *
+ * @module
+ */
+import { create } from "@bufbuild/protobuf";
+import { TrafficDirection } from "../../../gen/envoy/config/core/v3/base_pb.ts";
+import {
+  type Filter,
+  type FilterChain,
+  FilterChainSchema,
+} from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
+import { type Listener, ListenerSchema } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
+import { compareText } from "../base/ref.ts";
+import type { InboundChain, InboundListener, NetworkAccess } from "../ir/listener.ts";
+import type { NonEmpty, TlsSettings } from "../ir/protocol.ts";
+import { accessLogs } from "./access-log.ts";
+import { originalDestination, tlsInspector } from "./listener-filter.ts";
+import { BLACKHOLE_CLUSTER, INBOUND_LISTENER, INBOUND_PORT, MESH_ALPN } from "./names.ts";
+import { httpByRouteTable, networkRbac, tcpToOne } from "./network-filter.ts";
+import { memoByPair } from "./pair-memo.ts";
+import { downstreamTls } from "./tls.ts";
+import { socketAddress } from "./typed.ts";
+
+/** undefined without any chain: Envoy refuses such a listener. */
+export const buildInboundListener: (tls: TlsSettings, listener: InboundListener) => Listener | undefined = memoByPair(
+  (tls, { chains }) => {
+    if (chains.length === 0) return undefined;
+    return create(ListenerSchema, {
+      name: INBOUND_LISTENER,
+      address: socketAddress("0.0.0.0", INBOUND_PORT),
+      trafficDirection: TrafficDirection.INBOUND,
+      listenerFilters: [tlsInspector(), originalDestination()],
+      filterChains: chains.map((chain) => inboundChain(tls, chain)),
+      accessLog: accessLogs(),
+    });
+  },
+);
+
+function inboundChain(tls: TlsSettings, chain: InboundChain): FilterChain {
+  const { name, port, sni, access } = chain;
+  const callers = callersInHandshake(chain);
+  return create(FilterChainSchema, {
+    name,
+    filterChainMatch: {
+      destinationPort: port,
+      serverNames: [sni],
+      transportProtocol: "tls",
+      applicationProtocols: [MESH_ALPN],
+    },
+    transportSocket: downstreamTls(tls, { name, callers: callers === "nobody" ? "anyone" : callers }),
+    filters: [...accessFilters(access), toTarget(chain, callers)],
+  });
+}
+
+function accessFilters(access: NetworkAccess): Filter[] {
+  switch (access.kind) {
+    case "open":
+      return [];
+    case "policies":
+      return [networkRbac(access.policies)];
+  }
+}
+
+type Callers = "anyone" | "nobody" | NonEmpty<string>;
+
+/**
+ * Whom the TLS handshake of a chain lets in.
+ *
+ * Envoy's network RBAC decides on the caller's first bytes, but its TCP proxy has by then connected to the application
+ * and passes on whatever that says first: a caller without permission would read a server-first banner. So for TCP the
+ * same policies also become the names that the caller's certificate must have, and with no policy for the port nothing
+ * behind the chain is connected to. HTTP needs none of it: nothing is answered before a request was read.
+ */
+function callersInHandshake({ port, access, target }: InboundChain): Callers {
+  if (target.kind === "http" || access.kind === "open") return "anyone";
+  const forPort = access.policies.filter(({ ports }) => ports === "any" || ports.includes(port));
+  const names = new Set<string>();
+  for (const { principals } of forPort) {
+    if (principals.kind === "anyone") return "anyone";
+    for (const name of principals.names) names.add(name);
+  }
+  const [first, ...others] = [...names].sort(compareText);
+  return first === undefined ? "nobody" : [first, ...others];
+}
+
+function toTarget({ name, target, access }: InboundChain, callers: Callers): Filter {
+  switch (target.kind) {
+    case "http":
+      return httpByRouteTable(target.routeTable, access.kind === "open" ? "open" : "decided");
+    case "tcp":
+      return tcpToOne(name, callers === "nobody" ? BLACKHOLE_CLUSTER : target.cluster);
+  }
+}

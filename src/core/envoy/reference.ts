@@ -1,0 +1,118 @@
+/**
+ * What a listener, a cluster or a route table refers to by name.
+ *
+ * @module
+ */
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import type { TransportSocket } from "../../../gen/envoy/config/core/v3/base_pb.ts";
+import type { Filter, FilterChain } from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
+import type { Listener } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
+import type { Route } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
+import type { RouteConfiguration } from "../../../gen/envoy/config/route/v3/route_pb.ts";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from "../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import {
+  type TcpProxy,
+  TcpProxySchema,
+} from "../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+import {
+  type CommonTlsContext,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
+import { memoByObject } from "../base/memo.ts";
+
+export interface References {
+  readonly clusters: readonly string[];
+  readonly routeTables: readonly string[];
+  readonly secrets: readonly string[];
+}
+
+export const referencesOf: (listener: Listener) => References = memoByObject((listener) => {
+  const chains = chainsOf(listener);
+  const found = chains.flatMap(({ filters }) => filters.map(filterReferences));
+  return {
+    clusters: found.flatMap(({ clusters }) => clusters),
+    routeTables: found.flatMap(({ routeTables }) => routeTables),
+    secrets: chains.flatMap(({ transportSocket }) => secretsOf(transportSocket)),
+  };
+});
+
+/** All filter chains, the default one too. */
+export function chainsOf({ filterChains, defaultFilterChain }: Listener): readonly FilterChain[] {
+  return defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
+}
+
+export const clustersOfRoutes: (table: RouteConfiguration) => readonly string[] = memoByObject(({ virtualHosts }) =>
+  virtualHosts.flatMap(({ routes }) => routes.flatMap(clustersOfRoute)),
+);
+
+/** The SDS names in a TLS transport socket. */
+export function secretsOf(socket: TransportSocket | undefined): readonly string[] {
+  if (socket?.configType.case !== "typedConfig") return [];
+  const config = socket.configType.value;
+  const context = anyUnpack(config, UpstreamTlsContextSchema) ?? anyUnpack(config, DownstreamTlsContextSchema);
+  return context?.commonTlsContext === undefined ? [] : secretsOfContext(context.commonTlsContext);
+}
+
+function secretsOfContext({
+  tlsCertificateSdsSecretConfigs,
+  validationContextType,
+}: CommonTlsContext): readonly string[] {
+  const own = tlsCertificateSdsSecretConfigs.map(({ name }) => name);
+  switch (validationContextType.case) {
+    case "validationContextSdsSecretConfig":
+      return [...own, validationContextType.value.name];
+    case "combinedValidationContext":
+      return [...own, validationContextType.value.validationContextSdsSecretConfig?.name ?? ""];
+    default:
+      return own;
+  }
+}
+
+type FilterReferences = Omit<References, "secrets">;
+
+function filterReferences({ configType }: Filter): FilterReferences {
+  if (configType.case !== "typedConfig") return { clusters: [], routeTables: [] };
+  const manager = anyUnpack(configType.value, HttpConnectionManagerSchema);
+  if (manager !== undefined) return managerReferences(manager);
+  const proxy = anyUnpack(configType.value, TcpProxySchema);
+  return { clusters: proxy === undefined ? [] : clustersOfProxy(proxy), routeTables: [] };
+}
+
+function managerReferences({ routeSpecifier }: HttpConnectionManager): FilterReferences {
+  switch (routeSpecifier.case) {
+    case "rds":
+      return { clusters: [], routeTables: [routeSpecifier.value.routeConfigName] };
+    case "routeConfig":
+      return { clusters: clustersOfRoutes(routeSpecifier.value), routeTables: [] };
+    default:
+      return { clusters: [], routeTables: [] };
+  }
+}
+
+function clustersOfProxy({ clusterSpecifier }: TcpProxy): readonly string[] {
+  switch (clusterSpecifier.case) {
+    case "cluster":
+      return [clusterSpecifier.value];
+    case "weightedClusters":
+      return clusterSpecifier.value.clusters.map(({ name }) => name);
+    default:
+      return [];
+  }
+}
+
+function clustersOfRoute({ action }: Route): readonly string[] {
+  if (action.case !== "route") return [];
+  const { clusterSpecifier } = action.value;
+  switch (clusterSpecifier.case) {
+    case "cluster":
+      return [clusterSpecifier.value];
+    case "weightedClusters":
+      return clusterSpecifier.value.clusters.map(({ name }) => name);
+    default:
+      return [];
+  }
+}
