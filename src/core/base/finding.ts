@@ -15,6 +15,10 @@ export const FINDINGS = {
     severity: "warning",
     help: "A field that this kind does not have, often a misspelling. It has no effect.",
   },
+  "field-invalid": {
+    severity: "error",
+    help: "A field has a value that cannot be used. Its default is in force, or the entry of the list is left out; the rest of the object counts.",
+  },
   "version-unserved": {
     severity: "error",
     help: "This version of the kind is not served. Write the object in a served version.",
@@ -46,6 +50,10 @@ export const FINDINGS = {
   "route-match-missing": {
     severity: "error",
     help: "A rule names a match that the HTTPRouteGroup does not have. That match allows nothing.",
+  },
+  "route-match-duplicate": {
+    severity: "warning",
+    help: "Two matches of one HTTPRouteGroup have the same name. The later one stands, as in OSM.",
   },
   "tcp-route-missing": {
     severity: "error",

@@ -33,52 +33,67 @@ export function memoLast<A extends readonly unknown[], V>(compute: (...args: A) 
 }
 
 /**
- * Gives equal values one identity.
- *
- * Two generations are kept: what was not asked for since the last but one `turn` is forgotten.
+ * One value for each list of the same objects, whoever asks. What was not asked for since the last but one `turn` is
+ * forgotten.
  */
-export class Interner {
-  #young = new Map<string, object>();
-  #old = new Map<string, object>();
-  #ids = new WeakMap<object, number>();
+export class ListSharing {
+  readonly #values = new TwoTurns();
+  readonly #ids = new WeakMap<object, number>();
   #nextId = 1;
+
+  /** Lists are equal if their items are the same objects in the same order, and their labels are equal. */
+  share<T extends object>(label: string, items: readonly object[], build: () => T): T {
+    return this.#values.recall(`${label}#${items.map((item) => this.#idOf(item)).join(",")}`, build);
+  }
+
+  turn(): void {
+    this.#values.turn();
+  }
+
+  #idOf(item: object): number {
+    const known = this.#ids.get(item);
+    if (known !== undefined) return known;
+    this.#ids.set(item, this.#nextId);
+    return this.#nextId++;
+  }
+}
+
+/** Gives equal plain values one frozen identity, with the same memory of two turns. */
+export class Interner {
+  readonly #values = new TwoTurns();
+  readonly #lists = new ListSharing();
 
   /** Shares a small JSON value. Equal values must have their fields in one order, which their builders see to. */
   share<T extends object>(value: T): T {
-    return this.#keep(JSON.stringify(value), value);
+    return this.#values.recall(JSON.stringify(value), () => deepFreeze(value));
   }
 
   /** Shares a value made of parts that are shared already: compares the parts by reference, `label` by value. */
   shareParts<T extends object>(label: string, parts: readonly object[], build: () => T): T {
-    const key = `${label}#${parts.map((part) => this.#idOf(part)).join(",")}`;
-    return (this.#touch(key) as T | undefined) ?? this.#keep(key, build());
+    return this.#lists.share(label, parts, () => deepFreeze(build()));
   }
 
-  /** Marks the end of a compile. */
+  turn(): void {
+    this.#values.turn();
+    this.#lists.turn();
+  }
+}
+
+/** A map that forgets what nobody asked for during two turns. */
+class TwoTurns {
+  #young = new Map<string, object>();
+  #old = new Map<string, object>();
+
+  recall<T extends object>(key: string, build: () => T): T {
+    // Keys name the kind of value that they stand for, so what was kept is a T.
+    const value = (this.#young.get(key) ?? this.#old.get(key) ?? build()) as T;
+    this.#young.set(key, value);
+    return value;
+  }
+
   turn(): void {
     this.#old = this.#young;
     this.#young = new Map();
-  }
-
-  #touch(key: string): object | undefined {
-    const hit = this.#young.get(key) ?? this.#old.get(key);
-    if (hit !== undefined) this.#young.set(key, hit);
-    return hit;
-  }
-
-  #keep<T extends object>(key: string, value: T): T {
-    const hit = this.#touch(key);
-    if (hit !== undefined) return hit as T;
-    const frozen = deepFreeze(value);
-    this.#young.set(key, frozen);
-    return frozen;
-  }
-
-  #idOf(part: object): number {
-    const known = this.#ids.get(part);
-    if (known !== undefined) return known;
-    this.#ids.set(part, this.#nextId);
-    return this.#nextId++;
   }
 }
 

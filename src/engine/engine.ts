@@ -1,0 +1,120 @@
+/**
+ * The engine: the loop, the connected proxies and the view of both that status, CLI and metrics share.
+ *
+ * @module
+ */
+import { type Finding, finding, tidyFindings } from "../core/base/finding.ts";
+import type { ProxyIdentity } from "../core/base/identity.ts";
+import { SEND_ORDER } from "../xds/resource.ts";
+import type { Admission, XdsObserver } from "../xds/service.ts";
+import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+import type { ObjectSink } from "./ports.ts";
+import { type ConnectedProxy, createProxyRegistry } from "./proxies.ts";
+
+export interface ProxyState {
+  readonly uuid: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly serviceAccount: string;
+  readonly connected: boolean;
+  /** It has accepted everything that it should have. */
+  readonly inSync: boolean;
+}
+
+export interface Engine {
+  readonly sink: ObjectSink;
+  readonly observer: XdsObserver;
+  readonly loop: Loop;
+  /** Whether a proven identity may have a configuration: a pod of that uuid, namespace and account must exist. */
+  admit(identity: ProxyIdentity): Admission;
+  proxies(): readonly ProxyState[];
+  onProxyChange(listener: () => void): () => void;
+  findings(): readonly Finding[];
+  stop(): void;
+}
+
+export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
+  const listeners = new Set<() => void>();
+  const registry = createProxyRegistry(options.clock, () => {
+    for (const listener of listeners) listener();
+  });
+  const loop = createLoop({ ...options, connected: () => registry.all().map(({ uuid }) => uuid) });
+
+  return {
+    sink: loop.store,
+    loop,
+    observer: {
+      ...registry,
+      connected(stream) {
+        registry.connected(stream);
+        loop.publish(stream.proxy);
+      },
+    },
+    admit: (identity) => admit(loop, identity),
+    proxies: () =>
+      [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) => stateOf(proxy, registry.read(proxy.uuid), options)),
+    onProxyChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    findings: () =>
+      tidyFindings([...loop.store.findings(), ...(loop.mesh()?.findings ?? []), ...rejections(loop, registry.all())]),
+    stop: loop.stop,
+  };
+}
+
+function admit(loop: Loop, { uuid, serviceAccount }: ProxyIdentity): Admission {
+  const pod = loop.mesh()?.graph.pods.byProxy.get(uuid);
+  if (pod === undefined)
+    return {
+      kind: "refused",
+      reason: `no pod of the mesh carries the label osm-proxy-uuid=${uuid}, or more than one does`,
+    };
+  if (pod.meta.namespace !== serviceAccount.namespace || pod.serviceAccount !== serviceAccount.name) {
+    return {
+      kind: "refused",
+      reason: "the pod of this uuid has another namespace or service account than the certificate",
+    };
+  }
+  return { kind: "admitted", proxy: uuid };
+}
+
+function stateOf(
+  {
+    uuid,
+    pod,
+  }: {
+    readonly uuid: string;
+    readonly pod: { readonly meta: { namespace: string; name: string }; serviceAccount: string };
+  },
+  connection: ConnectedProxy | undefined,
+  { cache }: Pick<LoopOptions, "cache">,
+): ProxyState {
+  const wanted = cache.read(uuid);
+  const inSync =
+    wanted !== undefined &&
+    connection !== undefined &&
+    connection.rejections.length === 0 &&
+    SEND_ORDER.every(
+      (kind) => wanted[kind].byName.size === 0 || connection.acknowledged.get(kind) === wanted[kind].version,
+    );
+  return {
+    uuid,
+    namespace: pod.meta.namespace,
+    pod: pod.meta.name,
+    serviceAccount: pod.serviceAccount,
+    connected: connection !== undefined,
+    inSync,
+  };
+}
+
+function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {
+  return connected.flatMap(({ uuid, rejections: refused }) => {
+    const pod = loop.mesh()?.proxies.get(uuid)?.pod;
+    if (pod === undefined) return [];
+    const about = { kind: "Pod", namespace: pod.meta.namespace, name: pod.meta.name };
+    return refused.map(({ kind, names, message }) =>
+      finding("proxy-rejected", about, `${kind}[${names.join(",")}]`, message),
+    );
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * The proxies that are connected, and what they said of what they were sent.
+ *
+ * @module
+ */
+import type { Millis } from "../core/base/millis.ts";
+import type { ResourceKind } from "../xds/resource.ts";
+import type { XdsObserver } from "../xds/service.ts";
+import type { Clock } from "./clock.ts";
+
+export interface Rejection {
+  readonly kind: ResourceKind;
+  readonly version: string;
+  /** Resources that Envoy's message names; may be empty. */
+  readonly names: readonly string[];
+  /** In Envoy's words. */
+  readonly message: string;
+}
+
+export interface ConnectedProxy {
+  readonly uuid: string;
+  readonly since: Millis;
+  /** Versions of whole groups that the proxy accepted last. */
+  readonly acknowledged: ReadonlyMap<ResourceKind, string>;
+  /** Until it accepts something newer of the type. */
+  readonly rejections: readonly Rejection[];
+}
+
+export interface ProxyRegistry extends XdsObserver {
+  connected(stream: {
+    readonly id: string | number;
+    readonly proxy: string;
+    readonly protocol: "sotw" | "delta";
+  }): void;
+  read(uuid: string): ConnectedProxy | undefined;
+  all(): readonly ConnectedProxy[];
+}
+
+interface Entry {
+  readonly uuid: string;
+  readonly since: Millis;
+  readonly streams: Set<string | number>;
+  readonly acknowledged: Map<ResourceKind, string>;
+  readonly rejections: Map<ResourceKind, Rejection>;
+}
+
+/** @param onChange - A proxy came, went, accepted or refused something. */
+export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => void): ProxyRegistry {
+  const entries = new Map<string, Entry>();
+  const view = ({ uuid, since, acknowledged, rejections }: Entry): ConnectedProxy => ({
+    uuid,
+    since,
+    acknowledged,
+    rejections: [...rejections.values()],
+  });
+  return {
+    connected({ id, proxy: uuid }) {
+      const entry = entries.get(uuid) ?? {
+        uuid,
+        since: clock.now(),
+        streams: new Set(),
+        acknowledged: new Map(),
+        rejections: new Map(),
+      };
+      entries.set(uuid, entry);
+      entry.streams.add(id);
+      onChange(uuid);
+    },
+    disconnected({ id, proxy: uuid }) {
+      const entry = entries.get(uuid);
+      entry?.streams.delete(id);
+      if (entry?.streams.size === 0) entries.delete(uuid);
+      onChange(uuid);
+    },
+    sent() {},
+    acknowledged({ proxy, kind, version }) {
+      const entry = entries.get(proxy);
+      entry?.acknowledged.set(kind, version);
+      entry?.rejections.delete(kind);
+      onChange(proxy);
+    },
+    rejected({ proxy, kind, version, names, message }) {
+      entries.get(proxy)?.rejections.set(kind, { kind, version, names, message });
+      onChange(proxy);
+    },
+    read(uuid) {
+      const entry = entries.get(uuid);
+      return entry && view(entry);
+    },
+    all: () => [...entries.values()].map(view),
+  };
+}
