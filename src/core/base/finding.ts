@@ -17,7 +17,7 @@ export const FINDINGS = {
   },
   "field-invalid": {
     severity: "error",
-    help: "A field has a value that cannot be used. Its default is in force, or the entry of the list is left out; the rest of the object counts.",
+    help: "A field has a value that cannot be used. Its default (or the nearest allowed value) is in force, or the entry of a list is left out. The rest of the object counts.",
   },
   "version-unserved": {
     severity: "error",

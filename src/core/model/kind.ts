@@ -3,9 +3,17 @@
  *
  * @module
  */
-import type { Finding } from "../base/finding.ts";
+import type * as v from "valibot";
+import { type Finding, type FindingCode, finding, tidyFindings } from "../base/finding.ts";
+import { deepFreeze } from "../base/memo.ts";
+import type { ObjectRef } from "../base/ref.ts";
+import { isRecord } from "./fields.ts";
+import { issueMessage, issuePath, type Path, pathText, show } from "./issues.ts";
+import { parseMending } from "./mend.ts";
+import { type Meta, type Metadata, namespaceOf, toMeta } from "./meta.ts";
+import { unknownFields } from "./unknown-fields.ts";
 
-/** `ok`: the object takes effect, and the findings are warnings. Otherwise at least one finding is an error. */
+/** `ok`: the object takes effect, whatever was found in it. Otherwise at least one finding is an error. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T; readonly findings: readonly Finding[] }
   | { readonly ok: false; readonly findings: readonly Finding[] };
@@ -22,4 +30,124 @@ export interface Kind<T> {
   readonly namespaced: boolean;
   /** Never throws. The value is frozen. */
   parse(raw: unknown): Parsed<T>;
+}
+
+/** Adds a finding about the object that is being read. */
+export type Note = (code: FindingCode, path: string, message: string) => void;
+
+export interface Definition<T extends Named, S extends ObjectSchema> {
+  readonly kind: T["kind"];
+  readonly group: string;
+  readonly plural: string;
+  readonly versions: readonly string[];
+  readonly unserved?: readonly string[];
+  readonly scope?: "namespace" | "cluster";
+  /** Of the whole object; its `metadata` is a `Metadata`. */
+  readonly schema: S;
+  /** `ours`: an unknown field is a finding. `theirs`: Kubernetes' kinds, of which a part is read. */
+  readonly fields: "ours" | "theirs";
+  /** What to do about a bad value: refuse the object, or take the field's default. */
+  readonly onBadValue?: "refuse" | "default";
+  /** Cross-field rules are told through `note`. */
+  readonly build: (read: v.InferOutput<S>, meta: Meta, note: Note) => T;
+}
+
+interface Named {
+  readonly kind: string;
+  readonly meta: Meta;
+}
+
+type ObjectSchema = v.GenericSchema<unknown, { readonly metadata: v.InferOutput<typeof Metadata> }>;
+
+/** What stands beside the fields of our kinds: the server's own, and `status`, which only we write. */
+const EVERY_OBJECT = ["apiVersion", "kind", "metadata", "status"];
+
+export function defineKind<T extends Named, S extends ObjectSchema>(definition: Definition<T, S>): Kind<T> {
+  const { kind, group, plural, versions, unserved = [], scope = "namespace" } = definition;
+  const namespaced = scope === "namespace";
+  return {
+    kind,
+    group,
+    plural,
+    versions,
+    unserved,
+    namespaced,
+    parse: (raw) => {
+      const findings: Finding[] = [];
+      const about = aboutOf(kind, namespaced, raw);
+      const note: Note = (code, path, message) => findings.push(finding(code, about, path, message));
+      const value = headerFits(definition, raw, note) ? read(definition, namespaced, raw, note) : undefined;
+      const tidy = Object.freeze(tidyFindings(findings));
+      return value === undefined ? { ok: false, findings: tidy } : { ok: true, value, findings: tidy };
+    },
+  };
+}
+
+function read<T extends Named, S extends ObjectSchema>(
+  { schema, fields, onBadValue = "refuse", build }: Definition<T, S>,
+  namespaced: boolean,
+  raw: unknown,
+  note: Note,
+): T | undefined {
+  const mendable = ([first, second]: Path) => onBadValue === "default" && first === "spec" && second !== undefined;
+  const { value, issues } = parseMending(schema, raw, mendable);
+  const code = value === undefined ? "object-invalid" : "field-invalid";
+  for (const issue of issues) note(code, pathText(issuePath(issue)), issueMessage(issue));
+  if (fields === "ours") noteUnknownFields(schema, raw, note);
+  return value === undefined ? undefined : deepFreeze(build(value, toMeta(value.metadata, namespaced), note));
+}
+
+function noteUnknownFields(schema: unknown, raw: unknown, note: Note): void {
+  for (const path of unknownFields(schema, raw)) {
+    const [first] = path;
+    const expected = first === "metadata" || (path.length === 1 && EVERY_OBJECT.includes(String(first)));
+    if (!expected) note("field-unknown", pathText(path), "this kind has no such field; it has no effect");
+  }
+}
+
+/** Whether it is of this kind, in a served version. Items of an API server's list name neither, so absent is well. */
+function headerFits<T extends Named, S extends ObjectSchema>(
+  { kind, group, versions }: Definition<T, S>,
+  raw: unknown,
+  note: Note,
+): boolean {
+  const header = isRecord(raw) ? { apiVersion: raw["apiVersion"] ?? "", kind: raw["kind"] ?? kind } : undefined;
+  if (header === undefined) note("object-invalid", "", `must be an object, but is ${show(raw)}`);
+  else if (header.kind !== kind) note("object-invalid", "kind", `must be ${kind}, but is ${show(header.kind)}`);
+  else if (header.apiVersion === "") return true;
+  else return versionFits({ group, versions }, header.apiVersion, note);
+  return false;
+}
+
+function versionFits(
+  { group, versions }: Pick<Definition<Named, ObjectSchema>, "group" | "versions">,
+  apiVersion: unknown,
+  note: Note,
+): boolean {
+  const written = typeof apiVersion === "string" ? groupVersion(apiVersion) : undefined;
+  const served = versions.map((version) => (group === "" ? version : `${group}/${version}`)).join(" or ");
+  if (written === undefined || written.group !== group) {
+    note("object-invalid", "apiVersion", `must be ${served}, but is ${show(apiVersion)}`);
+    return false;
+  }
+  if (versions.includes(written.version)) return true;
+  note("version-unserved", "apiVersion", `${show(apiVersion)} is not served; write the object as ${served}`);
+  return false;
+}
+
+/** `apps/v1` is version `v1` of group `apps`; `v1` is of group "". */
+export function groupVersion(apiVersion: string): { readonly group: string; readonly version: string } {
+  const slash = apiVersion.indexOf("/");
+  return { group: apiVersion.slice(0, Math.max(slash, 0)), version: apiVersion.slice(slash + 1) };
+}
+
+/** Whom findings are about, as far as it can be told before the object is read. */
+function aboutOf(kind: string, namespaced: boolean, raw: unknown): ObjectRef {
+  const metadata = isRecord(raw) && isRecord(raw["metadata"]) ? raw["metadata"] : {};
+  const { name, namespace } = { name: metadata["name"], namespace: metadata["namespace"] };
+  return {
+    kind,
+    namespace: namespaceOf(namespaced, typeof namespace === "string" ? namespace : ""),
+    name: typeof name === "string" ? name : "",
+  };
 }

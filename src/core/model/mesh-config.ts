@@ -1,10 +1,14 @@
 /**
- * MeshConfig: the mesh's own settings.
+ * MeshConfig: the mesh's own settings. How they are written and defaulted is in `mesh-config-schema.ts`.
  *
  * @module
  */
+import * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
-import type { Meta } from "./meta.ts";
+import { fieldsOf } from "./fields.ts";
+import { defineKind, type Kind, type Note } from "./kind.ts";
+import { MeshConfigSpec } from "./mesh-config-schema.ts";
+import { type Meta, Metadata } from "./meta.ts";
 
 export type EnvoyLogLevel = "trace" | "debug" | "info" | "warning" | "warn" | "error" | "critical" | "off";
 export type OsmLogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "panic" | "disabled";
@@ -99,4 +103,61 @@ export interface MeshConfig {
   readonly observability: ObservabilitySettings;
   readonly certificate: CertificateSettings;
   readonly featureFlags: FeatureFlags;
+}
+
+/** A life shorter than this cannot be renewed in good time. OSM's floor was ten minutes. */
+const SHORTEST_CERTIFICATE: Millis = 10_000;
+
+export const MeshConfig: Kind<MeshConfig> = defineKind({
+  kind: "MeshConfig",
+  group: "config.openservicemesh.io",
+  plural: "meshconfigs",
+  versions: ["v1alpha2", "v1alpha1"],
+  fields: "ours",
+  onBadValue: "default",
+  schema: fieldsOf({ metadata: Metadata, spec: v.nullish(MeshConfigSpec, {}) }),
+  build: ({ spec }, meta, note): MeshConfig => ({
+    kind: "MeshConfig",
+    meta,
+    sidecar: spec.sidecar,
+    traffic: spec.traffic,
+    observability: spec.observability,
+    certificate: toCertificate(spec.certificate, note),
+    featureFlags: spec.featureFlags,
+  }),
+});
+
+/** What OSM's chart installs, for a mesh without a MeshConfig. */
+export const DEFAULT_MESH_CONFIG: MeshConfig = chartDefaults();
+
+type Written = v.InferOutput<typeof MeshConfigSpec>["certificate"];
+
+function toCertificate({ ingressGateway, ...read }: Written, note: Note): CertificateSettings {
+  const path = "spec.certificate.serviceCertValidityDuration";
+  const settings = {
+    serviceCertValidityMs: atLeastShortest(read.serviceCertValidityDuration, path, note),
+    certKeyBitSize: read.certKeyBitSize,
+  };
+  if (ingressGateway == null) return settings;
+  const { subjectAltNames, validityDuration, secret } = ingressGateway;
+  const validityMs = atLeastShortest(validityDuration, "spec.certificate.ingressGateway.validityDuration", note);
+  return { ...settings, ingressGateway: { subjectAltNames, validityMs, secret } };
+}
+
+function atLeastShortest(span: Millis, path: string, note: Note): Millis {
+  if (span >= SHORTEST_CERTIFICATE) return span;
+  note("field-invalid", path, `must be 10s or more, but is ${span / 1000}s; 10s is in force`);
+  return SHORTEST_CERTIFICATE;
+}
+
+function chartDefaults(): MeshConfig {
+  const parsed = MeshConfig.parse({
+    metadata: { name: "osm-mesh-config", namespace: "osm-system" },
+    spec: {
+      traffic: { enableEgress: true, enablePermissiveTrafficPolicyMode: true },
+      featureFlags: { enableWASMStats: true, enableEgressPolicy: true, enableIngressBackendPolicy: true },
+    },
+  });
+  if (!parsed.ok) throw new Error("the mesh's default configuration is not valid");
+  return parsed.value;
 }

@@ -3,9 +3,22 @@
  *
  * @module
  */
-import type { Meta } from "./meta.ts";
+import { fieldsOf } from "./fields.ts";
+import { defineKind, type Kind } from "./kind.ts";
+import { LabelMetadata, type Meta } from "./meta.ts";
 
 export interface Namespace {
   readonly kind: "Namespace";
   readonly meta: Meta;
 }
+
+export const Namespace: Kind<Namespace> = defineKind({
+  kind: "Namespace",
+  group: "",
+  plural: "namespaces",
+  versions: ["v1"],
+  scope: "cluster",
+  fields: "theirs",
+  schema: fieldsOf({ metadata: LabelMetadata }),
+  build: (_, meta): Namespace => ({ kind: "Namespace", meta }),
+});

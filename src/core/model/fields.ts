@@ -1,0 +1,113 @@
+/**
+ * Schemas of fields that many kinds have. `null` is the same as absent everywhere, as it is to Kubernetes.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { parseDuration } from "../base/millis.ts";
+import { compareText } from "../base/ref.ts";
+
+const NAME_LENGTH = 253;
+const LABEL_LENGTH = 63;
+const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
+
+export const AnyText = v.string("a text");
+/** Absent is "". */
+export const Text = v.nullish(AnyText, "");
+/** A reference to something by its name. */
+export const NameText = v.pipe(AnyText, v.nonEmpty("a name, not empty"));
+/** Absent is false. */
+export const Flag = v.nullish(v.boolean("true or false"), false);
+export const Port = v.custom<number>(isPort, "a port from 1 to 65535");
+
+/** Names that Kubernetes gives to most kinds (RFC 1123 subdomain). */
+export const SubdomainName = v.pipe(
+  AnyText,
+  v.check(isSubdomain, "a name of lower case letters, digits, '-' and '.', at most 253 long"),
+);
+/** Names that are one part of a host name (RFC 1123 label): namespaces and Services. */
+export const LabelName = v.pipe(
+  AnyText,
+  v.check(isLabel, "a name of lower case letters, digits and '-', at most 63 long"),
+);
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value);
+}
+
+function isPort(value: unknown): value is number {
+  return isWhole(value) && value >= 1 && value <= 65_535;
+}
+
+export function isLabel(name: string): boolean {
+  return name.length <= LABEL_LENGTH && LABEL.test(name);
+}
+
+function isSubdomain(name: string): boolean {
+  return name.length <= NAME_LENGTH && name.split(".").every((part) => LABEL.test(part));
+}
+
+/** An object with these fields. Others are dropped; a list is no object. */
+export function fieldsOf<const E extends v.ObjectEntries>(entries: E) {
+  return v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(isRecord, "an object"),
+    v.object<E, string>(entries, "an object"),
+  );
+}
+
+/** Absent is empty. */
+export function listOf<S extends v.GenericSchema>(item: S) {
+  return v.nullish(v.array(item, "a list"), []);
+}
+
+/** Absent, "" and 0 are the default: to Go they are one. */
+export function filled<S extends v.GenericSchema>(schema: S, fallback: v.InferInput<S> & (string | number)) {
+  return v.pipe(
+    v.nullish(v.unknown(), fallback),
+    v.transform((value) => (value === "" || value === 0 ? fallback : value)),
+    schema,
+  );
+}
+
+/** A whole number of at least `least`. */
+export function wholeFrom(least: number) {
+  return v.custom<number>((value) => isWhole(value) && value >= least, `a whole number of ${least} or more`);
+}
+
+/** A span in Kubernetes' spelling; milliseconds out. */
+export const Duration = v.pipe(
+  AnyText,
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const span = parseDuration(dataset.value);
+    if (span !== undefined && span >= 0) return span;
+    addIssue({ message: 'a duration such as "24h" or "1m30s"' });
+    return NEVER;
+  }),
+);
+
+/** A map of texts by key, sorted by key. `__proto__` is a key like any other. */
+export function mapOf<S extends v.GenericSchema<unknown, string>>(value: S) {
+  return v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(isRecord, "a map"),
+    v.rawTransform(({ dataset, addIssue }): Readonly<Record<string, string>> => {
+      const input = dataset.value;
+      const pairs = Object.keys(input)
+        .sort(compareText)
+        .map((key): [string, string] => {
+          const one = v.safeParse(value, input[key]);
+          if (one.success) return [key, one.output];
+          const step = { type: "unknown", origin: "value", input, key, value: input[key] } as const;
+          for (const { message } of one.issues) addIssue({ message, input: input[key], path: [step] });
+          return [key, ""];
+        });
+      return Object.fromEntries(pairs);
+    }),
+  );
+}
+
+/** Absent is empty. */
+export const TextMap = v.nullish(mapOf(Text), {});

@@ -1,0 +1,150 @@
+/**
+ * How a MeshConfig is written: fields, ranges and defaults. Both served versions have one schema: the older one only
+ * lacks a few fields.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { Millis } from "../base/millis.ts";
+import {
+  AnyText,
+  Duration,
+  Flag,
+  fieldsOf,
+  filled,
+  isWhole,
+  listOf,
+  mapOf,
+  NameText,
+  Port,
+  Text,
+  wholeFrom,
+} from "./fields.ts";
+
+/** Weakest first. `TLS_AUTO` is Envoy's choice, and in no order with the others. */
+const TLS_VERSIONS: readonly string[] = ["TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"];
+const TLS_CHOICES = ["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"] as const;
+const ENVOY_LOG_LEVELS = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"] as const;
+const OSM_LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"] as const;
+const SHORTEST_RESYNC: Millis = 30_000;
+const SMALLEST_KEY_BITS = 2048;
+const LARGEST_KEY_BITS = 4096;
+
+const IPV4_CIDR = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/;
+
+const TlsVersion = oneOf(TLS_CHOICES);
+const Names = listOf(NameText);
+const Ports = listOf(Port);
+const Ranges = listOf(v.pipe(AnyText, v.check(isIpv4Range, 'an IPv4 range such as "10.0.0.0/8"')));
+const Quantities = v.nullish(
+  mapOf(v.pipe(v.union([v.string(), v.number()], "a quantity such as 100m"), v.transform(String))),
+  {},
+);
+
+const Resync = v.pipe(
+  Duration,
+  v.check((span) => span === 0 || span >= SHORTEST_RESYNC, '"0s" or a duration of 30s or more'),
+);
+const KeyBits = v.custom<number>(isKeyBits, `a whole number from ${SMALLEST_KEY_BITS} to ${LARGEST_KEY_BITS}`);
+
+const Sidecar = v.pipe(
+  fieldsOf({
+    enablePrivilegedInitContainer: Flag,
+    logLevel: filled(oneOf(ENVOY_LOG_LEVELS), "error"),
+    envoyImage: Text,
+    envoyWindowsImage: Text,
+    initContainerImage: Text,
+    maxDataPlaneConnections: v.nullish(wholeFrom(0), 0),
+    configResyncInterval: filled(Resync, "0s"),
+    resources: v.nullish(fieldsOf({ limits: Quantities, requests: Quantities }), {}),
+    tlsMinProtocolVersion: filled(TlsVersion, "TLSv1_2"),
+    tlsMaxProtocolVersion: filled(TlsVersion, "TLSv1_3"),
+    cipherSuites: Names,
+    ecdhCurves: Names,
+    localProxyMode: filled(oneOf(["Localhost", "PodIP"]), "Localhost"),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input = dataset.value;
+    const [least, most] = [input.tlsMinProtocolVersion, input.tlsMaxProtocolVersion];
+    if (least === "TLS_AUTO" || most === "TLS_AUTO" || TLS_VERSIONS.indexOf(least) <= TLS_VERSIONS.indexOf(most))
+      return;
+    const step = { type: "object", origin: "value", input, key: "tlsMaxProtocolVersion", value: most } as const;
+    addIssue({ message: `${least} (tlsMinProtocolVersion) or newer`, input: most, path: [step] });
+  }),
+);
+
+const Traffic = fieldsOf({
+  enableEgress: Flag,
+  outboundIPRangeExclusionList: Ranges,
+  outboundIPRangeInclusionList: Ranges,
+  outboundPortExclusionList: Ports,
+  inboundPortExclusionList: Ports,
+  networkInterfaceExclusionList: Names,
+  enablePermissiveTrafficPolicyMode: Flag,
+  inboundExternalAuthorization: v.nullish(
+    fieldsOf({
+      enable: Flag,
+      address: Text,
+      port: v.nullish(v.union([v.literal(0), Port], "a port from 1 to 65535"), 0),
+      statPrefix: filled(AnyText, "inboundExtAuthz"),
+      timeout: filled(Duration, "1s"),
+      failureModeAllow: Flag,
+    }),
+    {},
+  ),
+});
+
+const Observability = fieldsOf({
+  osmLogLevel: filled(oneOf(OSM_LOG_LEVELS), "info"),
+  enableDebugServer: Flag,
+  tracing: v.nullish(
+    fieldsOf({ enable: Flag, port: filled(Port, 9411), address: Text, endpoint: filled(AnyText, "/api/v2/spans") }),
+    {},
+  ),
+});
+
+const Certificate = fieldsOf({
+  serviceCertValidityDuration: filled(Duration, "24h"),
+  certKeyBitSize: filled(KeyBits, SMALLEST_KEY_BITS),
+  ingressGateway: v.nullish(
+    fieldsOf({
+      subjectAltNames: v.pipe(v.array(NameText, "a list of names"), v.minLength(1, "a list of at least one name")),
+      validityDuration: filled(Duration, "24h"),
+      secret: fieldsOf({ namespace: NameText, name: NameText }),
+    }),
+  ),
+});
+
+const Features = fieldsOf({
+  enableWASMStats: Flag,
+  enableEgressPolicy: Flag,
+  enableMulticlusterMode: Flag,
+  enableSnapshotCacheMode: Flag,
+  enableAsyncProxyServiceMapping: Flag,
+  enableIngressBackendPolicy: Flag,
+  enableEnvoyActiveHealthChecks: Flag,
+  enableRetryPolicy: Flag,
+  enableMeshRootCertificate: Flag,
+});
+
+export const MeshConfigSpec = fieldsOf({
+  sidecar: v.nullish(Sidecar, {}),
+  traffic: v.nullish(Traffic, {}),
+  observability: v.nullish(Observability, {}),
+  certificate: v.nullish(Certificate, {}),
+  featureFlags: v.nullish(Features, {}),
+});
+
+function oneOf<const C extends readonly string[]>(choices: C) {
+  return v.picklist(choices, `one of ${choices.join(", ")}`);
+}
+
+function isIpv4Range(text: string): boolean {
+  const [, ...parts] = IPV4_CIDR.exec(text) ?? [];
+  return parts.length === 5 && parts.every((part, i) => Number(part) <= (i < 4 ? 255 : 32));
+}
+
+function isKeyBits(value: unknown): boolean {
+  return isWhole(value) && value >= SMALLEST_KEY_BITS && value <= LARGEST_KEY_BITS;
+}
