@@ -12,7 +12,6 @@ import type { Listener } from "../../../gen/envoy/config/listener/v3/listener_pb
 import type { RouteConfiguration } from "../../../gen/envoy/config/route/v3/route_pb.ts";
 import type { Secret } from "../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { memoByObject } from "../base/memo.ts";
-import { compareText } from "../base/ref.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import { BLACKHOLE, buildCluster } from "./cluster.ts";
 import { buildEndpoints } from "./endpoint.ts";
@@ -24,7 +23,7 @@ import { referencesOf } from "./reference.ts";
 import { buildRoutes } from "./route.ts";
 import { buildInboundRoot, buildTrustedPeers, type TrustBundle } from "./secret.ts";
 
-/** Sorted by name, each list. The proxy's own certificate is not among the secrets: the engine adds it. */
+/** In the order of the IR, each name once. The proxy's own certificate is not among the secrets: the engine adds it. */
 export interface EnvoyConfig {
   readonly clusters: readonly Cluster[];
   readonly endpoints: readonly ClusterLoadAssignment[];
@@ -56,7 +55,7 @@ function buildListeners({ tls, inbound, outbound, metrics }: ProxyIr): readonly 
 function buildClusters({ tls, upstreams }: ProxyIr, listeners: readonly Listener[]): readonly Cluster[] {
   const clusters = upstreams.map((upstream) => buildCluster(tls, upstream));
   if (!listeners.some(usesBlackhole)) return clusters;
-  return [...clusters, BLACKHOLE].sort((a, b) => compareText(a.name, b.name));
+  return [...clusters, BLACKHOLE];
 }
 
 const usesBlackhole = memoByObject((listener: Listener) => referencesOf(listener).clusters.includes(BLACKHOLE_CLUSTER));

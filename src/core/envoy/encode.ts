@@ -17,6 +17,8 @@ import type { ProxyIr } from "../ir/proxy.ts";
 import { buildConfig, type EnvoyConfig } from "./config.ts";
 import type { TrustBundle } from "./secret.ts";
 
+export type { TrustBundle };
+
 /** A resource as it goes over the wire. The same object wherever the same part of the IR is rendered. */
 export interface EncodedResource {
   readonly name: string;
