@@ -4,14 +4,18 @@
  * @module
  */
 import * as v from "valibot";
-import { parseDuration } from "../base/millis.ts";
+import { type Millis, parseDuration } from "../base/millis.ts";
 import { compareText } from "../base/ref.ts";
 
 const NAME_LENGTH = 253;
 const LABEL_LENGTH = 63;
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 
-export const AnyText = v.string("a text");
+// A half of a surrogate pair cannot be written to a protobuf message.
+export const AnyText = v.pipe(
+  v.string("a text"),
+  v.check((text) => text.isWellFormed(), "a text of valid Unicode"),
+);
 /** Absent is "". */
 export const Text = v.nullish(AnyText, "");
 /** A reference to something by its name. */
@@ -79,30 +83,35 @@ export function wholeFrom(least: number) {
 }
 
 /** A span in Kubernetes' spelling; milliseconds out. */
-export const Duration = v.pipe(
-  AnyText,
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const span = parseDuration(dataset.value);
-    if (span !== undefined && span >= 0) return span;
-    addIssue({ message: 'a duration such as "24h" or "1m30s"' });
-    return NEVER;
-  }),
-);
+export const Duration = durationThat(() => true, 'a duration such as "24h" or "1m30s"');
+
+export function durationThat(fits: (span: Millis) => boolean, expected: string) {
+  return v.pipe(
+    AnyText,
+    v.rawTransform(({ dataset, addIssue, NEVER }): Millis => {
+      const span = parseDuration(dataset.value);
+      if (span !== undefined && span >= 0 && fits(span)) return span;
+      addIssue({ message: expected });
+      return NEVER;
+    }),
+  );
+}
 
 /** A map of texts by key, sorted by key. `__proto__` is a key like any other. */
-export function mapOf<S extends v.GenericSchema<unknown, string>>(value: S) {
+export function mapOf<S extends v.GenericSchema<unknown, string>>(value: S, key: v.GenericSchema = v.string()) {
   return v.pipe(
     v.custom<Readonly<Record<string, unknown>>>(isRecord, "a map"),
     v.rawTransform(({ dataset, addIssue }): Readonly<Record<string, string>> => {
       const input = dataset.value;
       const pairs = Object.keys(input)
         .sort(compareText)
-        .map((key): [string, string] => {
-          const one = v.safeParse(value, input[key]);
-          if (one.success) return [key, one.output];
-          const step = { type: "unknown", origin: "value", input, key, value: input[key] } as const;
-          for (const { message } of one.issues) addIssue({ message, input: input[key], path: [step] });
-          return [key, ""];
+        .map((name): [string, string] => {
+          const step = { type: "unknown", origin: "value", input, key: name, value: input[name] } as const;
+          const one = v.safeParse(value, input[name]);
+          for (const { message } of v.safeParse(key, name).issues ?? [])
+            addIssue({ message, input: name, path: [step] });
+          for (const { message } of one.issues ?? []) addIssue({ message, input: input[name], path: [step] });
+          return [name, one.success ? one.output : ""];
         });
       return Object.fromEntries(pairs);
     }),

@@ -34,29 +34,15 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const Method = v.pipe(Text, v.check(isMethod, "* or an HTTP method such as GET, in upper case"));
 
-const Headers = v.pipe(
-  v.array(mapOf(Pattern), "a list of maps from header to pattern"),
-  v.rawTransform(({ dataset, addIssue }) => {
-    for (const [i, one] of dataset.value.entries()) {
-      for (const key of Object.keys(one).filter((name) => !isHeaderName(name))) {
-        const steps = [i, key].map(
-          (step) => ({ type: "unknown", origin: "value", input: one, key: step, value: key }) as const,
-        );
-        const [first, second] = steps;
-        if (first !== undefined && second !== undefined) {
-          addIssue({ message: "a map whose keys are names of headers", input: key, path: [first, second] });
-        }
-      }
-    }
-    return dataset.value;
-  }),
-);
+const HeaderName = v.pipe(v.string(), v.check(isHeaderName, "the name of a header"));
+
+const Headers = listOf(mapOf(Pattern, HeaderName));
 
 const Match = fieldsOf({
   name: NameText,
   pathRegex: filled(Pattern, ".*"),
   methods: listOf(Method),
-  headers: v.nullish(Headers, []),
+  headers: Headers,
 });
 
 export const HTTPRouteGroup: Kind<HTTPRouteGroup> = defineKind({

@@ -9,6 +9,7 @@ import type { Millis } from "../base/millis.ts";
 import {
   AnyText,
   Duration,
+  durationThat,
   Flag,
   fieldsOf,
   filled,
@@ -41,10 +42,7 @@ const Quantities = v.nullish(
   {},
 );
 
-const Resync = v.pipe(
-  Duration,
-  v.check((span) => span === 0 || span >= SHORTEST_RESYNC, '"0s" or a duration of 30s or more'),
-);
+const Resync = durationThat((span) => span === 0 || span >= SHORTEST_RESYNC, '"0s" or a duration of 30s or more');
 const KeyBits = v.custom<number>(isKeyBits, `a whole number from ${SMALLEST_KEY_BITS} to ${LARGEST_KEY_BITS}`);
 
 const Sidecar = v.pipe(
