@@ -1,0 +1,36 @@
+/**
+ * The port behind which certificates are signed: the built-in root now, other authorities later.
+ *
+ * A provider signs what it is asked to. Who may have which names is decided by `Authority`, from the proven identity.
+ *
+ * @module
+ */
+import type { Millis } from "../core/base/millis.ts";
+
+/** What a provider is to sign. The names come from `namesOf`, never from a caller over the wire. */
+export interface ChainRequest {
+  readonly commonName: string;
+  readonly dnsSans: readonly string[];
+  readonly uriSans: readonly string[];
+  /** ECDSA or RSA, exportable as SPKI. */
+  readonly publicKey: CryptoKey;
+  readonly notBefore: Millis;
+  /** A wish: a provider may give less, never more. The truth is read from the certificate. */
+  readonly notAfter: Millis;
+}
+
+export interface IssuedChain {
+  /** PEM, the leaf first, each signed by the next; without the root. */
+  readonly chain: readonly [string, ...string[]];
+  /** The `issuerId` under which it was signed, which may have changed while the request was under way. */
+  readonly issuerId: string;
+}
+
+export interface CertificateProvider {
+  /** SHA-256 of the root that new leaves lead to, in lower-case hexadecimal. Changes when the root does. */
+  readonly issuerId: string;
+  /** PEM roots that peers are to trust, at least one. */
+  trustBundle(): readonly string[];
+  /** @throws IssueRefused if it will not; any other error means the provider could not be asked, so try again. */
+  issue(request: ChainRequest): Promise<IssuedChain>;
+}

@@ -1,0 +1,90 @@
+/**
+ * Why no leaf was issued, or why a root was not accepted: one union each, so that every mapping is checked for holes.
+ *
+ * @module
+ */
+import type { Millis } from "../core/base/millis.ts";
+
+export type IssueRefusal =
+  | { readonly kind: "name-malformed"; readonly name: string; readonly because: string }
+  | { readonly kind: "name-too-long"; readonly name: string; readonly part: "label" | "name"; readonly limit: number }
+  | { readonly kind: "name-ambiguous"; readonly name: string }
+  | { readonly kind: "issuer-expired"; readonly issuer: string; readonly notAfter: Millis }
+  | { readonly kind: "issuer-not-yet-valid"; readonly issuer: string; readonly notBefore: Millis }
+  | { readonly kind: "provider-altered"; readonly field: string; readonly asked: string; readonly got: string };
+
+/** Thrown by `Authority.issue` and by providers. Asking again changes nothing until an operator does. */
+export class IssueRefused extends Error {
+  override readonly name = "IssueRefused";
+  readonly reason: IssueRefusal;
+
+  constructor(reason: IssueRefusal, options?: ErrorOptions) {
+    super(describeIssueRefusal(reason), options);
+    this.reason = reason;
+  }
+}
+
+export type RootRefusal =
+  | { readonly kind: "unreadable"; readonly what: string; readonly detail: string }
+  | { readonly kind: "several-certificates"; readonly count: number }
+  | { readonly kind: "key-mismatch"; readonly subject: string }
+  | { readonly kind: "not-authority"; readonly subject: string }
+  | { readonly kind: "not-self-signed"; readonly subject: string; readonly issuer: string }
+  | { readonly kind: "expired"; readonly subject: string; readonly notAfter: Millis; readonly now: Millis }
+  | { readonly kind: "not-yet-valid"; readonly subject: string; readonly notBefore: Millis; readonly now: Millis };
+
+/** Thrown when a root is loaded. No control plane starts on a root that it cannot sign with. */
+export class RootRefused extends Error {
+  override readonly name = "RootRefused";
+  readonly reason: RootRefusal;
+
+  constructor(reason: RootRefusal, options?: ErrorOptions) {
+    super(describeRootRefusal(reason), options);
+    this.reason = reason;
+  }
+}
+
+function describeIssueRefusal(reason: IssueRefusal): string {
+  switch (reason.kind) {
+    case "name-malformed":
+      return `"${reason.name}" cannot stand in a certificate: ${reason.because}`;
+    case "name-too-long": {
+      const limit =
+        reason.part === "label"
+          ? `a part between dots has at most ${reason.limit}`
+          : `a DNS name has at most ${reason.limit}`;
+      return `"${reason.name}" cannot stand in a certificate: ${limit} characters; shorten the service account's name`;
+    }
+    case "name-ambiguous":
+      return `the service account's name "${reason.name}" reads as that of another account's proxy; rename the service account`;
+    case "issuer-expired":
+      return `the root "${reason.issuer}" expired at ${textOf(reason.notAfter)}; replace it`;
+    case "issuer-not-yet-valid":
+      return `the root "${reason.issuer}" is not valid before ${textOf(reason.notBefore)}; check this machine's clock`;
+    case "provider-altered":
+      return `the certificate provider changed the ${reason.field} from "${reason.asked}" to "${reason.got}"; let its role allow what is asked`;
+  }
+}
+
+function describeRootRefusal(reason: RootRefusal): string {
+  switch (reason.kind) {
+    case "unreadable":
+      return reason.detail;
+    case "several-certificates":
+      return `ca.crt holds ${reason.count} certificates; give the self-signed root alone`;
+    case "key-mismatch":
+      return `private.key is not the key of the certificate "${reason.subject}" in ca.crt; give the two that were made together`;
+    case "not-authority":
+      return `ca.crt "${reason.subject}" may not sign certificates; it needs basicConstraints CA:TRUE and, if it states a keyUsage, keyCertSign`;
+    case "not-self-signed":
+      return `ca.crt "${reason.subject}" was issued by "${reason.issuer}"; give a self-signed root with its key`;
+    case "expired":
+      return `ca.crt "${reason.subject}" expired at ${textOf(reason.notAfter)}, and it is ${textOf(reason.now)}; give a new root, or delete the old one to have one made`;
+    case "not-yet-valid":
+      return `ca.crt "${reason.subject}" is not valid before ${textOf(reason.notBefore)}, and it is ${textOf(reason.now)}; check this machine's clock`;
+  }
+}
+
+function textOf(at: Millis): string {
+  return new Date(at).toISOString();
+}
