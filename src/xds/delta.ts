@@ -155,15 +155,14 @@ function planDelta(type: DeltaType, group: ResourceGroup, removals: boolean): Pl
   const resources: Resource[] = [];
   const removed: string[] = [];
   const withheld = new Map<string, Held>();
-  for (const name of new Set([...type.stale.keys(), ...changedNames(type.base, group)])) {
-    if (!type.wildcard && !type.names.has(name)) continue;
+  for (const name of doubtfulNames(type, group)) {
     const held = heldOf(type, name);
     const resource = group.byName.get(name);
-    if (resource !== undefined && !isGoodEnough(type, resource, held)) resources.push(resource);
-    if (resource !== undefined || held === "") continue;
-    // A name that the client has just asked for can be reported as missing at once: it has nothing yet.
-    if (removals || held === undefined) removed.push(name);
-    else withheld.set(name, held);
+    if (resource === undefined) {
+      // A name that the client has just asked for can be reported as missing at once: it has nothing yet.
+      if (removals || held === undefined) removed.push(name);
+      else withheld.set(name, held);
+    } else if (!isGoodEnough(type, resource, held)) resources.push(resource);
   }
   const next = { ...type, base: group, stale: withheld, claimed: false };
   const complete = withheld.size === 0;
@@ -176,6 +175,13 @@ function planDelta(type: DeltaType, group: ResourceGroup, removals: boolean): Pl
     changed: resources.map((one) => one.name),
   };
   return { type: next, content, complete };
+}
+
+/** Names of interest that the client may hold in another version than the group has. */
+function doubtfulNames(type: DeltaType, group: ResourceGroup): readonly string[] {
+  const names = new Set([...type.stale.keys(), ...changedNames(type.base, group)]);
+  const isMissed = (name: string): boolean => group.byName.has(name) || heldOf(type, name) !== "";
+  return [...names].filter((name) => (type.wildcard || type.names.has(name)) && isMissed(name));
 }
 
 function isGoodEnough({ claimed }: DeltaType, { version, adopt }: Resource, held: Held): boolean {
