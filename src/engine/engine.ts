@@ -5,8 +5,9 @@
  */
 import { type Finding, finding, tidyFindings } from "../core/base/finding.ts";
 import type { ProxyIdentity } from "../core/base/identity.ts";
-import { SEND_ORDER } from "../xds/resource.ts";
-import type { Admission, XdsObserver } from "../xds/service.ts";
+import type { XdsObserver } from "../xds/observer.ts";
+import { type ResourceKind, SEND_ORDER } from "../xds/resource.ts";
+import type { Admission } from "../xds/service.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 import type { ObjectSink } from "./ports.ts";
 import { type ConnectedProxy, createProxyRegistry } from "./proxies.ts";
@@ -28,17 +29,29 @@ export interface Engine {
   /** Whether a proven identity may have a configuration: a pod of that uuid, namespace and account must exist. */
   admit(identity: ProxyIdentity): Admission;
   proxies(): readonly ProxyState[];
-  onProxyChange(listener: () => void): () => void;
+  /** Calls `listener` after any change of `proxies()` or `findings()`. */
+  onChange(listener: () => void): () => void;
   findings(): readonly Finding[];
+  /** Resources told to proxies since the start, removals included, by type. */
+  sent(): Readonly<Record<ResourceKind, number>>;
   stop(): void;
 }
 
 export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
   const listeners = new Set<() => void>();
-  const registry = createProxyRegistry(options.clock, () => {
+  const sent: Record<ResourceKind, number> = { secret: 0, cluster: 0, endpoints: 0, listener: 0, route: 0 };
+  const tell = () => {
     for (const listener of listeners) listener();
+  };
+  const registry = createProxyRegistry(options.clock, tell);
+  const loop = createLoop({
+    ...options,
+    connected: () => registry.all().map(({ uuid }) => uuid),
+    onCompiled(mesh) {
+      options.onCompiled(mesh);
+      tell();
+    },
   });
-  const loop = createLoop({ ...options, connected: () => registry.all().map(({ uuid }) => uuid) });
 
   return {
     sink: loop.store,
@@ -49,11 +62,22 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
         registry.connected(stream);
         loop.publish(stream.proxy);
       },
+      rejected(rejection) {
+        registry.rejected(rejection);
+        options.log.error("a proxy refused its configuration and keeps the last good one", { ...rejection });
+      },
+      sent({ kind, names, removed }) {
+        sent[kind] += names + removed;
+      },
+      refused: (refusal) => options.log.error("a client was refused", { ...refusal }),
+      ignored: (request) => options.log.info("a proxy asked for a type that is not served", { ...request }),
+      failed: ({ proxy, error }) => options.log.info("a connection ended by an error", { proxy, error: error.message }),
     },
+    sent: () => ({ ...sent }),
     admit: (identity) => admit(loop, identity),
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) => stateOf(proxy, registry.read(proxy.uuid), options)),
-    onProxyChange(listener) {
+    onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

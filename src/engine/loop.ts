@@ -28,6 +28,8 @@ export interface LoopOptions {
   readonly log: EngineLog;
   /** Lets waiting events run between two slices of a compile. */
   readonly breathe: () => Promise<void>;
+  /** Told of every compile before it is published. */
+  readonly onCompiled: (mesh: CompiledMesh) => void;
   /** The uuids of the proxies that are connected now. */
   readonly connected: () => Iterable<string>;
 }
@@ -71,6 +73,7 @@ export function createLoop(options: LoopOptions): Loop {
     const wasSynced = synced;
     try {
       mesh = await compileInSlices();
+      options.onCompiled(mesh);
       publishAll();
     } catch (error) {
       failures += 1;

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Millis } from "../core/base/millis.ts";
+import type { XdsObserver } from "../xds/observer.ts";
 import type { ResourceKind } from "../xds/resource.ts";
-import type { XdsObserver } from "../xds/service.ts";
 import type { Clock } from "./clock.ts";
 
 export interface Rejection {
@@ -26,12 +26,7 @@ export interface ConnectedProxy {
   readonly rejections: readonly Rejection[];
 }
 
-export interface ProxyRegistry extends XdsObserver {
-  connected(stream: {
-    readonly id: string | number;
-    readonly proxy: string;
-    readonly protocol: "sotw" | "delta";
-  }): void;
+export interface ProxyRegistry extends Pick<XdsObserver, "connected" | "disconnected" | "acknowledged" | "rejected"> {
   read(uuid: string): ConnectedProxy | undefined;
   all(): readonly ConnectedProxy[];
 }
@@ -39,7 +34,7 @@ export interface ProxyRegistry extends XdsObserver {
 interface Entry {
   readonly uuid: string;
   readonly since: Millis;
-  readonly streams: Set<string | number>;
+  readonly streams: Set<number>;
   readonly acknowledged: Map<ResourceKind, string>;
   readonly rejections: Map<ResourceKind, Rejection>;
 }
@@ -72,7 +67,6 @@ export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => vo
       if (entry?.streams.size === 0) entries.delete(uuid);
       onChange(uuid);
     },
-    sent() {},
     acknowledged({ proxy, kind, version }) {
       const entry = entries.get(proxy);
       entry?.acknowledged.set(kind, version);

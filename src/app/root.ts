@@ -1,0 +1,36 @@
+/**
+ * The root of trust of a mesh on one machine: the Secret `osm-ca-bundle` as a folder of three files.
+ *
+ * @module
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fromSecretData, makeRoot, type RootMaterial, toSecretData } from "../ca/providers/builtin.ts";
+
+/** Reads the root from `folder`, or makes one and keeps it there, readable for its owner alone. */
+export async function openRoot(folder: string): Promise<RootMaterial> {
+  const known = readRoot(folder);
+  if (known !== undefined) return known;
+  const root = await makeRoot({ now: Date.now() });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // The certificate last: where it stands, the key does too, also after a crash between the two.
+  const data = Object.entries(await toSecretData(root)).sort(
+    ([a], [b]) => Number(a === "ca.crt") - Number(b === "ca.crt"),
+  );
+  for (const [name, text] of data) {
+    const path = join(folder, name);
+    writeFileSync(`${path}.new`, text, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+  return root;
+}
+
+function readRoot(folder: string): RootMaterial | undefined {
+  const read = (name: string): string => readFileSync(join(folder, name), "utf8");
+  try {
+    return fromSecretData({ "ca.crt": read("ca.crt"), "private.key": read("private.key") });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Joins the parts into what the commands need.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { Millis } from "../core/base/millis.ts";
+import { parseObject } from "../core/model/parse.ts";
+import type {
+  ClusterDeps,
+  ControllerOptions,
+  ControlPlaneHandle,
+  ControlPlaneOptions,
+  PodCredentials,
+} from "../local/cluster/ports.ts";
+import { FileSource } from "../sources/files/file-source.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { type ControlPlane, createControlPlane, openAuthority as openCa } from "./control-plane.ts";
+
+/** A pod's credential for the control plane; longer than any `osm local` runs. */
+const PROXY_LIFE: Millis = 87_600 * 3_600_000;
+
+export const clusterDeps: ClusterDeps = { startControlPlane, openAuthority };
+
+async function openAuthority(stateDir: string): Promise<PodCredentials> {
+  const authority = await openCa(rootFolder(stateDir));
+  return {
+    async issue(identity) {
+      const { chain, key } = await authority.issue({ kind: "proxy", identity }, PROXY_LIFE);
+      return { chain, key, root: authority.trustBundle().join("") };
+    },
+  };
+}
+
+async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlaneHandle> {
+  const plane = await build(options);
+  // Pods are started after this, and only then can a proxy dial: there is nothing yet that listening could refuse.
+  await plane.listen();
+  return {
+    sink: plane.engine.sink,
+    proxies: () => plane.engine.proxies(),
+    onChange: (listener) => plane.engine.onChange(listener),
+    findings: () => plane.engine.findings(),
+    stop: () => plane.stop(),
+  };
+}
+
+/** The control plane as a process of its own. Resolves when `signal` is aborted and all is stopped. */
+export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const plane = await build(options);
+  // A kind that the mesh does not read is in nobody's way.
+  const parse = (raw: unknown) => parseObject(raw) ?? { ok: true as const, value: undefined, findings: [] };
+  const source = new FileSource({ dir: options.objectsDir, parse });
+  await source.start(plane.engine.sink);
+  await plane.engine.loop.ready;
+  await plane.listen();
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await source.stop();
+  await plane.stop();
+}
+
+function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {
+  return createControlPlane({ rootFolder: rootFolder(stateDir), address: listen, log: createLogger() });
+}
+
+function rootFolder(stateDir: string): string {
+  return join(stateDir, "ca");
+}

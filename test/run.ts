@@ -1,0 +1,118 @@
+/**
+ * Runs all suites of `npm test` one after the other and adds up what they counted.
+ *
+ * Each suite writes a JUnit report, so that the figures are the runners' own. A suite that ran nothing has failed:
+ * a runner that finds no tests and exits green is the classic trap.
+ *
+ * Names of suites as arguments run these alone: `bun test/run.ts envoy`.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { envoyBinary } from "../src/local/tools/envoy.ts";
+
+interface Suite {
+  readonly name: string;
+  readonly runner: "bun" | "deno";
+  readonly paths: readonly string[];
+  /** Needs a real Envoy and the right to make network namespaces. */
+  readonly real?: boolean;
+}
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const PURE = ["src", "test/arch", "test/golden", "test/simulate", "test/protocol"];
+
+const SUITES: readonly Suite[] = [
+  { name: "pure", runner: "bun", paths: PURE },
+  { name: "deno", runner: "deno", paths: PURE },
+  { name: "executable", runner: "bun", paths: ["test/runtime"], real: true },
+  { name: "local", runner: "bun", paths: ["test/local-runtime"], real: true },
+  { name: "envoy", runner: "bun", paths: ["test/envoy"], real: true },
+];
+
+const folder = mkdtempSync(join(tmpdir(), "osm-test-"));
+
+function run({ name, runner, paths }: Suite, env: NodeJS.ProcessEnv): Count {
+  const report = join(folder, `${name}.xml`);
+  const argv =
+    runner === "bun"
+      ? [
+          "node_modules/.bin/bun",
+          "test",
+          "--timeout=600000",
+          "--reporter=junit",
+          `--reporter-outfile=${report}`,
+          ...paths,
+        ]
+      : ["node_modules/.bin/deno", "test", "-A", "--no-check", "--quiet", `--junit-path=${report}`, ...paths];
+  console.log(`\n=== ${name}: ${runner} test ${paths.join(" ")}`);
+  const [program = "", ...rest] = argv;
+  const { status } = spawnSync(program, rest, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  return checked(name, status, count(report));
+}
+
+/** Sums the outermost elements' attributes; both runners write them. */
+function count(report: string): Count {
+  const xml = readText(report);
+  const head = /<testsuites\b[^>]*>/.exec(xml)?.[0] ?? "";
+  const figure = (attribute: string) => Number(new RegExp(`\\b${attribute}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const failed = figure("failures") + figure("errors");
+  const skipped = head.includes("skipped=") ? figure("skipped") : (xml.match(/<skipped\b/g)?.length ?? 0);
+  return { failed, skipped, passed: figure("tests") - failed - skipped };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function checked(name: string, status: number | null, found: Count): Count {
+  if (found.passed + found.failed + found.skipped === 0) {
+    console.error(`${name}: no test ran (exit ${status}), which counts as a failure`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  // A crash after the last test, or a file that does not load, is no pass either.
+  return status !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found;
+}
+
+async function findEnvoy(): Promise<string | undefined> {
+  try {
+    return await envoyBinary();
+  } catch (error) {
+    console.error(`NO ENVOY: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown.length > 0)
+  throw new Error(`no suite ${unknown.join(", ")}: there are ${SUITES.map(({ name }) => name).join(", ")}`);
+
+const envoy = await findEnvoy();
+const counts = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).map((suite) => {
+  if (suite.real && envoy === undefined) {
+    console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy });
+});
+rmSync(folder, { recursive: true, force: true });
+
+const total = (key: keyof Count) => counts.reduce((sum, one) => sum + one[key], 0);
+console.log(`\n${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped`);
+process.exitCode = total("failed") > 0 ? 1 : 0;
