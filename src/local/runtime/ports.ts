@@ -73,7 +73,7 @@ export interface PodSandbox {
 export interface ProcessOptions {
   /** Program and arguments; the program is looked up in `env.PATH`, in which `osm` comes first. Not empty. */
   readonly argv: readonly string[];
-  /** The whole environment: nothing is inherited. `PATH`, `HOME`, `HOSTNAME` and `TMPDIR` have defaults. */
+  /** Nothing is inherited, except that `PATH` and (for root) `HOME` default to the machine's own. `HOSTNAME` is the pod's. */
   readonly env?: Readonly<Record<string, string>>;
   /** Defaults to 0, as an image without USER. With 1500 a process bypasses the mesh, as in OSM. */
   readonly uid?: number;
