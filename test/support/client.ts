@@ -208,9 +208,7 @@ function ws({
 }
 
 /** One unary call over cleartext HTTP/2, framed by hand: gRPC's five bytes of prefix, then the message. */
-function grpc(
-  task: Extract<Task, { kind: "grpc" }>,
-): Promise<{
+function grpc(task: Extract<Task, { kind: "grpc" }>): Promise<{
   readonly status: number;
   readonly grpcStatus: string;
   readonly message: string;
