@@ -147,8 +147,8 @@ async function recordStart(
 
 /** Root inside is the user; the others, Envoy's among them, are the user's subordinate ids. */
 async function mapUsers(pid: number, over: () => boolean): Promise<void> {
-  const own = readlinkSync("/proc/self/ns/user");
-  await waitUntil(() => over() || userNamespace(pid) !== own, START_TIMEOUT);
+  const own = namespaceOf(process.pid, "user");
+  await waitUntil(() => over() || ![own, undefined].includes(namespaceOf(pid, "user")), START_TIMEOUT);
   if (over()) return;
   const { username, uid, gid } = userInfo();
   for (const [tool, file, id] of [
@@ -161,18 +161,21 @@ async function mapUsers(pid: number, over: () => boolean): Promise<void> {
   }
 }
 
-function userNamespace(pid: number): string {
+/** The link that names a namespace, or undefined if the process is gone or not ours to look at. */
+function namespaceOf(pid: number, kind: "user" | "pid"): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/user`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
-    return readlinkSync("/proc/self/ns/user");
+    return undefined;
   }
 }
 
+/** Unlike what the launcher runs while it waits, the machine's processes are in a process namespace of their own. */
 async function firstChild(pid: number, over: () => boolean): Promise<HostProcess | undefined> {
+  const own = namespaceOf(process.pid, "pid");
   let child: HostProcess | undefined;
   await waitUntil(() => {
-    [child] = childrenOf(pid);
+    child = childrenOf(pid).find((one) => ![own, undefined].includes(namespaceOf(one.pid, "pid")));
     return child !== undefined || over();
   }, START_TIMEOUT);
   return child;

@@ -64,7 +64,7 @@ function share(left: number): string {
 function filterTable(services: readonly ServiceAddress[]): string[] {
   const refused = services.filter(({ endpoints }) => endpoints.length === 0);
   const rules = refused.map(
-    (service) => `-A OSM-REFUSED ${matchOf(service)} -j REJECT --reject-with icmp-port-unreachable`,
+    (service) => `-A OSM-REFUSED ${matchOf(service)} -j REJECT --reject-with ${refusalOf(service)}`,
   );
   return [
     "*filter",
