@@ -31,7 +31,11 @@ interface ResolvedPort {
  *
  * @param publishNotReady - The Service's `publishNotReadyAddresses`.
  */
-export function buildSlices(service: Service, pods: readonly RunningPod[], publishNotReady: boolean): readonly RawObject[] {
+export function buildSlices(
+  service: Service,
+  pods: readonly RunningPod[],
+  publishNotReady: boolean,
+): readonly RawObject[] {
   if (Object.keys(service.selector).length === 0) return [];
   const { namespace, name } = service.meta;
   const groups = new Map<string, { readonly ports: readonly ResolvedPort[]; readonly pods: RunningPod[] }>();
@@ -122,7 +126,9 @@ export function toServiceName(service: Service, clusterIp: string | undefined, b
     ...(clusterIp === undefined ? {} : { clusterIp }),
     ports: service.ports.flatMap((one) => {
       const protocol = protocolOf(one.transport);
-      return protocol === undefined ? [] : [{ ...(one.name === "" ? {} : { name: one.name }), port: one.port, protocol }];
+      return protocol === undefined
+        ? []
+        : [{ ...(one.name === "" ? {} : { name: one.name }), port: one.port, protocol }];
     }),
     endpoints: backendsOf(service, backends).map(({ ip, hostname }) => (hostname === "" ? { ip } : { ip, hostname })),
   };
@@ -136,7 +142,9 @@ function backendsOf(service: Service, { slices, endpoints }: Backends): readonly
     .flatMap((slice) => slice.endpoints.map((endpoint) => ({ ...endpoint, ports: slice.ports })));
   const ready = all.filter((one) => one.ready);
   const usable = ready.length > 0 ? ready : all.filter(({ serving, terminating }) => serving && terminating);
-  const fromSlices = usable.flatMap(({ addresses, hostname, ports }) => addresses.map((ip) => ({ ip, hostname, ports })));
+  const fromSlices = usable.flatMap(({ addresses, hostname, ports }) =>
+    addresses.map((ip) => ({ ip, hostname, ports })),
+  );
   const fromEndpoints = endpoints
     .filter(({ meta }) => meta.namespace === namespace && meta.name === name)
     .flatMap(({ subsets }) => subsets)

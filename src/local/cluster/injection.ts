@@ -5,9 +5,9 @@
  */
 import { MESH_NAMESPACE } from "./ports.ts";
 
-/** `refuse`: in a cluster the webhook would reject the pod. */
+/** `refuse`: in a cluster the webhook would reject the pod. `annotations` go onto the pod. */
 export type Injection =
-  | { readonly kind: "inject" }
+  | { readonly kind: "inject"; readonly annotations: Readonly<Record<string, string>> }
   | { readonly kind: "skip"; readonly reason: string }
   | { readonly kind: "refuse"; readonly reason: string };
 
@@ -24,6 +24,13 @@ export interface InjectionQuestion {
 export const MONITORED_BY = "openservicemesh.io/monitored-by";
 const IGNORE = "openservicemesh.io/ignore";
 const SIDECAR_INJECTION = "openservicemesh.io/sidecar-injection";
+const METRICS = "openservicemesh.io/metrics";
+/** Where Envoy's statistics are to be read (platform spec 3.3, step 5). */
+const SCRAPED = {
+  "prometheus.io/scrape": "true",
+  "prometheus.io/port": "15010",
+  "prometheus.io/path": "/stats/prometheus",
+} as const;
 const NEVER = new Set(["kube-system", "kube-public", MESH_NAMESPACE]);
 
 /** Decides for one pod at its creation. Never throws. */
@@ -41,7 +48,10 @@ export function decideInjection({ namespace, annotations, hostNetwork }: Injecti
   const ofNamespace = readSwitch(namespace.annotations[SIDECAR_INJECTION]);
   if (ofNamespace === "invalid") return refuse(`namespace ${namespace.name}`, namespace.annotations[SIDECAR_INJECTION]);
 
-  if (ofPod ?? ofNamespace ?? false) return { kind: "inject" };
+  const metrics = readSwitch(namespace.annotations[METRICS] || undefined);
+  if (metrics === "invalid") return refuse(`namespace ${namespace.name}`, namespace.annotations[METRICS], METRICS);
+
+  if (ofPod ?? ofNamespace ?? false) return { kind: "inject", annotations: metrics === true ? SCRAPED : {} };
   if (ofPod === false) return skip(`the pod's annotation ${SIDECAR_INJECTION} says no`);
   if (ofNamespace === false) return skip(`namespace ${namespace.name}'s annotation ${SIDECAR_INJECTION} says no`);
   return skip(`neither the pod nor namespace ${namespace.name} has the annotation ${SIDECAR_INJECTION}: enabled`);

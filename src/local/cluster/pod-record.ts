@@ -44,9 +44,12 @@ export interface NewPod {
   readonly ip: string;
   readonly hostIp: string;
   readonly proxyUuid?: string;
+  /** What the injector adds to the template's annotations. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
-export function buildPodIdentity({ plan, hash, ordinal, now, uid, ip, hostIp, proxyUuid }: NewPod): PodIdentity {
+export function buildPodIdentity(pod: NewPod): PodIdentity {
+  const { plan, hash, ordinal, now, uid, ip, hostIp, proxyUuid } = pod;
   const { ref, template } = plan;
   const name = podNameOf(plan, hash, ordinal);
   const { hostname, subdomain, serviceAccount } = template.spec;
@@ -69,7 +72,7 @@ export function buildPodIdentity({ plan, hash, ordinal, now, uid, ip, hostIp, pr
         ...labelsFrom(ref, { name, hash, ordinal }),
         ...(proxyUuid === undefined ? {} : { [PROXY_UUID_LABEL]: proxyUuid }),
       },
-      annotations: template.annotations,
+      annotations: { ...template.annotations, ...pod.annotations },
       serviceAccount,
       nodeName: NODE_NAME,
       ip,

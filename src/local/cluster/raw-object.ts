@@ -56,7 +56,9 @@ export function parseManifest(raw: unknown): Parsed<unknown> {
 function unread(raw: RawObject): readonly Finding[] {
   const about = refOfRaw(raw);
   if (QUIET.has(about.kind)) return [];
-  return [finding("field-unknown", about, "kind", `osm local does not run objects of kind ${about.kind}: it has no effect`)];
+  return [
+    finding("field-unknown", about, "kind", `osm local does not run objects of kind ${about.kind}: it has no effect`),
+  ];
 }
 
 function textOf(value: unknown): string {

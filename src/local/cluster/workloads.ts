@@ -57,7 +57,13 @@ export function readWorkload(raw: unknown): WorkloadPlan | undefined {
       if (!spec.ok) return undefined;
       const { labels, annotations } = value.meta;
       const template = { labels, annotations, spec: spec.value };
-      return { ref: refOf(value), controller: { kind: "single" }, template, hash: shortHash(template), serviceName: "" };
+      return {
+        ref: refOf(value),
+        controller: { kind: "single" },
+        template,
+        hash: shortHash(template),
+        serviceName: "",
+      };
     }
     case "Deployment":
     case "StatefulSet":

@@ -1,0 +1,98 @@
+/**
+ * What a meshed pod's sidecar starts with: bootstrap files and redirection, from the pod and the MeshConfig in force.
+ *
+ * @module
+ */
+import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyCommonName } from "../../core/base/identity.ts";
+import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../../core/envoy/bootstrap.ts";
+import { buildRedirection } from "../../core/inject/redirection.ts";
+import type { MeshConfig } from "../../core/model/mesh-config.ts";
+import { ENVOY_UID } from "../runtime/ports.ts";
+import type { PodFacts } from "./environment.ts";
+import type { SidecarPlan } from "./pod-containers.ts";
+import { MESH_NAMESPACE, type PodCredential, XDS_ADDRESS } from "./ports.ts";
+
+/** The control plane's name inside pods. */
+export const CONTROLLER_NAME = "osm-controller";
+const CONTROLLER_HOST = `${CONTROLLER_NAME}.${MESH_NAMESPACE}.svc.cluster.local`;
+const ADMIN_PORT = 15000;
+
+const ANNOTATIONS = {
+  outboundPorts: "openservicemesh.io/outbound-port-exclusion-list",
+  inboundPorts: "openservicemesh.io/inbound-port-exclusion-list",
+  outboundExclusions: "openservicemesh.io/outbound-ip-range-exclusion-list",
+  outboundInclusions: "openservicemesh.io/outbound-ip-range-inclusion-list",
+} as const;
+
+export interface SidecarQuestion {
+  readonly facts: PodFacts;
+  readonly proxy: ProxyIdentity;
+  readonly credential: PodCredential;
+  readonly config: MeshConfig;
+  /** Where the pod sees its files. */
+  readonly directory: string;
+}
+
+/** @throws RangeError if an annotation of the pod holds something else than ports or IPv4 ranges. */
+export function buildSidecarPlan({ facts, proxy, credential, config, directory }: SidecarQuestion): SidecarPlan {
+  const { sidecar } = config;
+  const serviceCluster = `${facts.serviceAccount}.${facts.namespace}`;
+  const files = buildBootstrapFiles({
+    nodeId: proxyCommonName(proxy, DEFAULT_TRUST_DOMAIN),
+    cluster: serviceCluster,
+    xds: { host: CONTROLLER_HOST, port: XDS_ADDRESS.port, serverName: `ads.${DEFAULT_TRUST_DOMAIN}` },
+    adminPort: ADMIN_PORT,
+    tls: {
+      minVersion: sidecar.tlsMinProtocolVersion,
+      maxVersion: sidecar.tlsMaxProtocolVersion,
+      cipherSuites: sidecar.cipherSuites,
+      ecdhCurves: sidecar.ecdhCurves,
+    },
+    protocol: "delta",
+    directory,
+  });
+  return {
+    files: {
+      ...files,
+      [BOOTSTRAP_FILES.roots]: credential.root,
+      [BOOTSTRAP_FILES.certificate]: credential.chain,
+      [BOOTSTRAP_FILES.key]: credential.key.reveal(),
+    },
+    redirection: redirectionOf(facts, config),
+    serviceCluster,
+    logLevel: sidecar.logLevel,
+  };
+}
+
+function redirectionOf({ annotations, ip }: PodFacts, { traffic, sidecar }: MeshConfig): string {
+  return buildRedirection({
+    proxyUid: ENVOY_UID,
+    ...(sidecar.localProxyMode === "PodIP" ? { podIp: ip } : {}),
+    inboundPortExclusions: [...traffic.inboundPortExclusionList, ...portsIn(annotations, ANNOTATIONS.inboundPorts)],
+    outboundPortExclusions: [...traffic.outboundPortExclusionList, ...portsIn(annotations, ANNOTATIONS.outboundPorts)],
+    outboundIpRangeExclusions: [
+      ...wordsIn(annotations, ANNOTATIONS.outboundExclusions),
+      ...traffic.outboundIPRangeExclusionList,
+    ],
+    outboundIpRangeInclusions: [
+      ...wordsIn(annotations, ANNOTATIONS.outboundInclusions),
+      ...traffic.outboundIPRangeInclusionList,
+    ],
+    interfaceExclusions: traffic.networkInterfaceExclusionList,
+  });
+}
+
+function portsIn(annotations: PodFacts["annotations"], name: string): readonly number[] {
+  return wordsIn(annotations, name).map((word) => {
+    const port = Number(word);
+    if (/^\d+$/.test(word) && port > 0 && port <= 65_535) return port;
+    throw new RangeError(`annotation ${name} holds "${word}": write ports from 1 to 65535, with commas between`);
+  });
+}
+
+function wordsIn(annotations: PodFacts["annotations"], name: string): readonly string[] {
+  return (annotations[name] ?? "")
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}
