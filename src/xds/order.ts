@@ -115,7 +115,9 @@ export function advance<T extends Progress, R>(start: StreamState<T>, dialect: D
     const { type, content, complete } = dialect.plan(state.types[kind], target[kind], mayRemove(state, kind, dialect));
     const planned = withType(state, kind, type);
     const step =
-      content === undefined ? stay(planned, target[kind], complete) : send(planned, target[kind], content, dialect);
+      content === undefined
+        ? stay<T, R>(planned, target[kind], complete)
+        : send(planned, target[kind], content, dialect);
     state = step.state;
     steps.push(step);
   }
