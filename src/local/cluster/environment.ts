@@ -29,7 +29,7 @@ export function buildEnvironment(vars: readonly EnvVar[], facts: PodFacts): Envi
   const env: Record<string, string> = {};
   const warnings: string[] = [];
   for (const one of vars) {
-    const value = valueOf(one, facts);
+    const value = readValue(one, facts);
     if (value.ok) env[one.name] = one.kind === "value" ? expand(value.text, env) : value.text;
     else warnings.push(`environment variable ${one.name} is not set: ${value.reason}`);
   }
@@ -51,7 +51,7 @@ export function expand(text: string, env: Readonly<Record<string, string>>): str
 
 type Value = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string };
 
-function valueOf(one: EnvVar, facts: PodFacts): Value {
+function readValue(one: EnvVar, facts: PodFacts): Value {
   switch (one.kind) {
     case "value":
       return { ok: true, text: one.value };

@@ -22,7 +22,8 @@ export interface InjectionQuestion {
 }
 
 export const MONITORED_BY = "openservicemesh.io/monitored-by";
-const IGNORE = "openservicemesh.io/ignore";
+/** Their presence counts, whatever their value. */
+const EXCLUDING = ["openservicemesh.io/ignore", "control-plane"];
 const SIDECAR_INJECTION = "openservicemesh.io/sidecar-injection";
 const METRICS = "openservicemesh.io/metrics";
 /** Where Envoy's statistics are to be read (platform spec 3.3, step 5). */
@@ -34,22 +35,26 @@ const SCRAPED = {
 const NEVER = new Set(["kube-system", "kube-public", MESH_NAMESPACE]);
 
 /** Decides for one pod at its creation. Never throws. */
-export function decideInjection({ namespace, annotations, hostNetwork }: InjectionQuestion): Injection {
-  if (hostNetwork) return skip("the pod has hostNetwork: true");
-  if (NEVER.has(namespace.name)) return skip(`pods in ${namespace.name} get no sidecar`);
-  if (namespace.labels[MONITORED_BY] === undefined)
-    return skip(`namespace ${namespace.name} has no label ${MONITORED_BY}`);
-  if (namespace.labels[IGNORE] !== undefined) return skip(`namespace ${namespace.name} has the label ${IGNORE}`);
-  if (namespace.labels["control-plane"] !== undefined)
-    return skip(`namespace ${namespace.name} has the label control-plane`);
+export function decideInjection(question: InjectionQuestion): Injection {
+  const reason = outOfReach(question);
+  return reason === undefined ? readAnnotations(question) : skip(reason);
+}
 
-  const ofPod = readSwitch(annotations[SIDECAR_INJECTION]);
-  if (ofPod === "invalid") return refuse("pod", annotations[SIDECAR_INJECTION]);
-  const ofNamespace = readSwitch(namespace.annotations[SIDECAR_INJECTION]);
-  if (ofNamespace === "invalid") return refuse(`namespace ${namespace.name}`, namespace.annotations[SIDECAR_INJECTION]);
+function outOfReach({ namespace, hostNetwork }: InjectionQuestion): string | undefined {
+  if (hostNetwork) return "the pod has hostNetwork: true";
+  if (NEVER.has(namespace.name)) return `pods in ${namespace.name} get no sidecar`;
+  if (namespace.labels[MONITORED_BY] === undefined) return `namespace ${namespace.name} has no label ${MONITORED_BY}`;
+  const excluding = EXCLUDING.find((label) => namespace.labels[label] !== undefined);
+  return excluding === undefined ? undefined : `namespace ${namespace.name} has the label ${excluding}`;
+}
 
-  const metrics = readSwitch(namespace.annotations[METRICS] || undefined);
-  if (metrics === "invalid") return refuse(`namespace ${namespace.name}`, namespace.annotations[METRICS], METRICS);
+function readAnnotations({ namespace, annotations }: InjectionQuestion): Injection {
+  const ofPod = readSwitch(annotations, SIDECAR_INJECTION);
+  const ofNamespace = readSwitch(namespace.annotations, SIDECAR_INJECTION);
+  const metrics = namespace.annotations[METRICS] === "" ? undefined : readSwitch(namespace.annotations, METRICS);
+  if (ofPod === "invalid") return refuse("pod", SIDECAR_INJECTION, annotations);
+  if (ofNamespace === "invalid") return refuse(`namespace ${namespace.name}`, SIDECAR_INJECTION, namespace.annotations);
+  if (metrics === "invalid") return refuse(`namespace ${namespace.name}`, METRICS, namespace.annotations);
 
   if (ofPod ?? ofNamespace ?? false) return { kind: "inject", annotations: metrics === true ? SCRAPED : {} };
   if (ofPod === false) return skip(`the pod's annotation ${SIDECAR_INJECTION} says no`);
@@ -57,20 +62,20 @@ export function decideInjection({ namespace, annotations, hostNetwork }: Injecti
   return skip(`neither the pod nor namespace ${namespace.name} has the annotation ${SIDECAR_INJECTION}: enabled`);
 }
 
-function readSwitch(value: string | undefined): boolean | "invalid" | undefined {
+function readSwitch(annotations: Readonly<Record<string, string>>, name: string): boolean | "invalid" | undefined {
+  const value = annotations[name]?.toLowerCase();
   if (value === undefined) return undefined;
-  const lower = value.toLowerCase();
-  if (["enabled", "yes", "true"].includes(lower)) return true;
-  return ["disabled", "no", "false"].includes(lower) ? false : "invalid";
+  if (["enabled", "yes", "true"].includes(value)) return true;
+  return ["disabled", "no", "false"].includes(value) ? false : "invalid";
 }
 
 function skip(reason: string): Injection {
   return { kind: "skip", reason };
 }
 
-function refuse(whose: string, value: string | undefined): Injection {
+function refuse(whose: string, name: string, annotations: Readonly<Record<string, string>>): Injection {
   return {
     kind: "refuse",
-    reason: `${whose}: annotation ${SIDECAR_INJECTION} is "${value ?? ""}": write enabled or disabled`,
+    reason: `${whose}: annotation ${name} is "${annotations[name] ?? ""}": write enabled or disabled`,
   };
 }

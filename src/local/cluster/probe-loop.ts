@@ -24,38 +24,58 @@ export interface ProbeLoopOptions {
 
 /** Starts probing; returns the stop. No verdict is told after the stop. */
 export function startProbe(options: ProbeLoopOptions): () => void {
-  const { role, probe, clock } = options;
-  let state = initialProbeState(role);
-  let eager: Millis = EAGER;
-  let stopped = false;
-  let cancel = clock.after(probe.initialDelaySeconds * 1000, look);
+  const loop = new ProbeLoop(options);
+  return () => loop.stop();
+}
 
-  function look(): void {
-    const startedAt = clock.now();
-    // Cannot reject: a probe that could not be performed is a failed one.
-    void options.perform(probe.timeoutSeconds * 1000).then((result) => {
-      if (stopped) return;
-      const before = state.verdict;
-      state = stepProbe(state, result.ok, probe);
-      if (result.ok) eager = Number.POSITIVE_INFINITY;
-      if (state.verdict !== before) options.onVerdict(state.verdict, result.detail);
-      // A startup probe has done its work with its first verdict; a failed liveness probe waits for a new container.
-      if (stopped || (role === "startup" && state.verdict !== "unknown")) return;
-      if (role === "liveness" && state.verdict === "failing") return;
-      cancel = clock.after(Math.max(0, nextIn() - (clock.now() - startedAt)), look);
-    });
+class ProbeLoop {
+  readonly #options: ProbeLoopOptions;
+  #state: ProbeState;
+  #eager: Millis = EAGER;
+  #stopped = false;
+  #cancel: () => void;
+
+  constructor(options: ProbeLoopOptions) {
+    this.#options = options;
+    this.#state = initialProbeState(options.role);
+    this.#cancel = this.#lookIn(options.probe.initialDelaySeconds * 1000);
   }
 
-  function nextIn(): Millis {
-    const period = probe.periodSeconds * 1000;
-    if (role !== "readiness" || eager >= period) return period;
-    const wait = eager;
-    eager *= 2;
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  #lookIn(delay: Millis): () => void {
+    // Cannot reject: a probe that could not be performed is a failed one.
+    return this.#options.clock.after(delay, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { clock, probe, perform, onVerdict } = this.#options;
+    const startedAt = clock.now();
+    const result = await perform(probe.timeoutSeconds * 1000);
+    if (this.#stopped) return;
+    const before = this.#state.verdict;
+    this.#state = stepProbe(this.#state, result.ok, probe);
+    if (result.ok) this.#eager = Number.POSITIVE_INFINITY;
+    if (this.#state.verdict !== before) onVerdict(this.#state.verdict, result.detail);
+    if (this.#stopped || this.#isDone()) return;
+    this.#cancel = this.#lookIn(Math.max(0, this.#pause() - (clock.now() - startedAt)));
+  }
+
+  // A startup probe has done its work with its first verdict; a failed liveness probe waits for a new container.
+  #isDone(): boolean {
+    const { verdict } = this.#state;
+    const { role } = this.#options;
+    return (role === "startup" && verdict !== "unknown") || (role === "liveness" && verdict === "failing");
+  }
+
+  #pause(): Millis {
+    const period = this.#options.probe.periodSeconds * 1000;
+    if (this.#options.role !== "readiness" || this.#eager >= period) return period;
+    const wait = this.#eager;
+    this.#eager *= 2;
     return wait;
   }
-
-  return () => {
-    stopped = true;
-    cancel();
-  };
 }

@@ -27,8 +27,8 @@ export function untilProxyReady(uuid: string, watch: ProxyWatch, clock: Clock): 
     const look = (): void => {
       const proxy = watch.proxies().find((one) => one.uuid === uuid);
       if (proxy?.connected !== true) return;
-      if (proxy.inSync) return finish();
-      cancelPatience ??= clock.after(PATIENCE, finish);
+      if (proxy.inSync) finish();
+      else cancelPatience ??= clock.after(PATIENCE, finish);
     };
     const unsubscribe = watch.onChange(look);
     look();
