@@ -68,11 +68,12 @@ export function listOf<S extends v.GenericSchema>(item: S) {
   return v.nullish(v.array(item, "a list"), []);
 }
 
-/** Absent, "" and 0 are the default: to Go they are one. */
+/** Absent is the default, and so is the empty text or zero: to Go they are one. */
 export function filled<S extends v.GenericSchema>(schema: S, fallback: v.InferInput<S> & (string | number)) {
+  const zero = typeof fallback === "string" ? "" : 0;
   return v.pipe(
     v.nullish(v.unknown(), fallback),
-    v.transform((value) => (value === "" || value === 0 ? fallback : value)),
+    v.transform((value) => (value === zero ? fallback : value)),
     schema,
   );
 }

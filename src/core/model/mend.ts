@@ -48,7 +48,9 @@ function isWithin(path: Path, outer: Path): boolean {
   return outer.every((key, i) => key === path[i]);
 }
 
+// Goes down only where there is a fault: what else the value holds may be deep, or even contain itself.
 function without(value: unknown, faults: readonly Path[]): unknown {
+  if (faults.length === 0) return value;
   const below = (key: string | number) => faults.filter(([first]) => first === key).map((path) => path.slice(1));
   const stays = (key: string | number) => !faults.some((path) => path.length === 1 && path[0] === key);
   if (Array.isArray(value)) return value.flatMap((one, i) => (stays(i) ? [without(one, below(i))] : []));
