@@ -12,7 +12,7 @@ const SAMPLES: readonly unknown[] = [
   {
     apiVersion: "access.smi-spec.io/v1alpha3",
     kind: "TrafficTarget",
-    metadata: { name: "t", namespace: "n", labels: { a: "b" } },
+    metadata: { name: "t", namespace: "n", labels: { a: "b", b: "c" } },
     spec: {
       destination: { kind: "ServiceAccount", name: "a", namespace: "n" },
       sources: [{ kind: "ServiceAccount", name: "b", namespace: "m" }],

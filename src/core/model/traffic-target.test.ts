@@ -114,9 +114,9 @@ describe("TrafficTarget.parse", () => {
   });
 
   it("accepts an object with a misspelt field, and says so", () => {
-    const parsed = target({ ...SPEC, port: 80 });
-    assert.ok(parsed.ok);
-    assert.deepEqual(marks({ ...SPEC, port: 80 }), ["field-unknown spec.port"]);
+    const spec = { ...SPEC, port: 80, constructor: 1 };
+    assert.ok(target(spec).ok);
+    assert.deepEqual(marks(spec), ["field-unknown spec.constructor", "field-unknown spec.port"]);
   });
 
   it("names the value and what was expected", () => {
