@@ -104,7 +104,7 @@ const SpecFields = fieldsOf({
 });
 
 /** The spec of a pod, or of a template of pods. */
-export const PodSpecField = v.pipe(
+const PodSpecField = v.pipe(
   SpecFields,
   v.check(hasDistinctNames, "a pod whose containers have different names"),
   v.transform(toPodSpec),
