@@ -251,7 +251,10 @@ function derOf(certificate: pkijs.Certificate): Bytes {
 function decode(der: Bytes, what: string): pkijs.Certificate {
   return guarded(what, () => {
     const { offset, result } = asn1js.fromBER(der);
-    if (offset !== der.length) throw new Error("it is cut off, or followed by other bytes");
+    // asn1js reads on where the outermost length is too small, and TLS stacks do not.
+    const { idBlock, lenBlock } = result;
+    const stated = idBlock.blockLength + lenBlock.blockLength + lenBlock.length;
+    if (offset !== der.length || stated !== der.length) throw new Error("it is cut off, or followed by other bytes");
     const certificate = new pkijs.Certificate({ schema: result });
     const oids = (certificate.extensions ?? []).map(({ extnID }) => extnID);
     if (new Set(oids).size !== oids.length) throw new Error("it has an extension twice");

@@ -8,15 +8,16 @@ import { parsePem, Unreadable } from "./pem.ts";
 
 const RSA_BITS = { least: 2048, most: 8192 } as const;
 const CURVES = [
-  { name: "P-256", hash: "SHA-256", oid: [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] },
-  { name: "P-384", hash: "SHA-384", oid: [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22] },
+  { name: "P-256", hash: "SHA-256", bytes: 32, oid: [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] },
+  { name: "P-384", hash: "SHA-384", bytes: 48, oid: [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22] },
 ] as const;
 /** AlgorithmIdentifier of rsaEncryption with its NULL, and the object identifier of id-ecPublicKey, in DER. */
 const RSA_ALGORITHM = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 const EC_OID = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const VERSION_0 = [0x02, 0x01, 0x00];
-const TAG = { sequence: 0x30, octetString: 0x04 } as const;
+const TAG = { sequence: 0x30, octetString: 0x04, parameters: 0xa0 } as const;
 
+type Curve = (typeof CURVES)[number];
 type Bytes = Uint8Array<ArrayBuffer>;
 type ImportParameters = RsaHashedImportParams | EcKeyImportParams;
 
@@ -37,11 +38,11 @@ export async function parsePrivateKey(pem: Redacted<string>, what: string): Prom
   const block = blocks.find(({ label }) => label.endsWith("PRIVATE KEY"));
   switch (block?.label) {
     case "PRIVATE KEY":
-      return (await importRsa(block.der, what)) ?? (await importEc(() => block.der)) ?? refuse(what);
+      return (await importRsa(block.der, what)) ?? (await importEc(block.der, CURVES)) ?? refuse(what);
     case "RSA PRIVATE KEY":
       return (await importRsa(wrapPkcs1(block.der), what)) ?? refuse(what);
     case "EC PRIVATE KEY":
-      return (await importEc((curve) => wrapSec1(block.der, curve))) ?? refuse(what);
+      return (await importSec1(block.der)) ?? refuse(what);
     case "ENCRYPTED PRIVATE KEY":
       throw new Unreadable(what, { kind: "key-encrypted" });
     case undefined:
@@ -63,12 +64,41 @@ async function importRsa(pkcs8: Bytes, what: string): Promise<SigningKey | undef
   return { key, hash: "SHA-256" };
 }
 
-async function importEc(pkcs8Of: (curveOid: readonly number[]) => Bytes): Promise<SigningKey | undefined> {
-  for (const { name, hash, oid } of CURVES) {
-    const key = await importPkcs8(pkcs8Of(oid), { name: "ECDSA", namedCurve: name });
+async function importEc(pkcs8: Bytes, curves: readonly Curve[]): Promise<SigningKey | undefined> {
+  for (const { name, hash } of curves) {
+    const key = await importPkcs8(pkcs8, { name: "ECDSA", namedCurve: name });
     if (key !== undefined) return { key, hash };
   }
   return undefined;
+}
+
+async function importSec1(der: Bytes): Promise<SigningKey | undefined> {
+  const curve = CURVES.find((one) => isOnCurve(der, one));
+  return curve && importEc(wrapSec1(der, curve.oid), [curve]);
+}
+
+// ECPrivateKey is a sequence of version, private value, [0] curve and [1] public key; the last two may be left out
+// (RFC 5915). Deno takes a key of one curve for another, so the curve is read here.
+function isOnCurve(der: Bytes, { oid, bytes }: Curve): boolean {
+  const sequence = readTlv(der, 0);
+  const version = sequence && readTlv(der, sequence.start);
+  const value = version && readTlv(der, version.end);
+  if (value?.tag !== TAG.octetString || value.end - value.start !== bytes) return false;
+  const parameters = readTlv(der, value.end);
+  if (parameters?.tag !== TAG.parameters) return true; // only the length tells
+  return oid.every((byte, i) => der[parameters.start + i] === byte);
+}
+
+function readTlv(
+  der: Bytes,
+  at: number,
+): { readonly tag: number; readonly start: number; readonly end: number } | undefined {
+  const [tag, first] = der.subarray(at, at + 2);
+  if (tag === undefined || first === undefined) return undefined;
+  const count = first < 0x80 ? 0 : first & 0x7f;
+  const start = at + 2 + count;
+  const length = count === 0 ? first : der.subarray(at + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);
+  return start + length <= der.length ? { tag, start, end: start + length } : undefined;
 }
 
 // The runtime knows best whether bytes are a key of a kind. Its errors differ by runtime and could quote the input.
