@@ -5,8 +5,9 @@
  */
 import { Command } from "commander";
 import type { LocalMeshes } from "../demo/ports.ts";
+import { type DemoReport, reportLines } from "../demo/report.ts";
 import { type DemoInput, runDemo } from "../demo/run.ts";
-import { lineScreen, type Screen, terminalScreen } from "../demo/screen.ts";
+import { lineScreen, terminalScreen } from "../demo/screen.ts";
 import { demoAppCommand, parseAmount } from "./demo-app.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -20,36 +21,43 @@ const INTERRUPTED = 130;
 
 /** The command, with `osm demo app` below it. Errors are thrown, for the caller to word; nothing is left running then. */
 export function demoCommand(meshes: LocalMeshes): Command {
-  return new Command("demo")
-    .description("run the bookstore on this machine and watch the mesh work")
-    .option("--seconds <number>", "stop this long after everything is ready", parseAmount)
-    .option("--json", "print the outcome as one JSON object on the last line; all else goes to stderr")
-    .addCommand(demoAppCommand())
-    .action(async ({ seconds, json }: DemoFlags) => {
-      const stop = stopSignal();
-      try {
-        const terminal = json !== true && process.stdout.isTTY;
-        const note = (line: string): void => console.error(line);
-        const hint = terminal ? () => undefined : json === true ? note : (line: string) => console.log(line);
-        const duration = seconds === undefined ? undefined : seconds * 1000;
-        const input: DemoInput = {
-          meshes,
-          duration,
-          openScreen: screenFor(terminal, hint),
-          log: note,
-          hint,
-          signal: stop.signal,
-        };
-        const report = await runDemo(input);
-        if (report !== undefined && (json === true || duration !== undefined)) console.log(JSON.stringify(report));
-        if (report === undefined && duration !== undefined) process.exitCode = INTERRUPTED;
-      } finally {
-        stop.release();
-      }
-    });
+  return (
+    new Command("demo")
+      .description("run the bookstore on this machine and watch the mesh work")
+      // `demo app http-load` has a `--seconds` of its own.
+      .enablePositionalOptions()
+      .option("--seconds <number>", "stop this long after everything is ready", parseAmount)
+      .option("--json", "print the outcome as one JSON object on the last line; all else goes to stderr")
+      .addCommand(demoAppCommand())
+      .action(async (flags: DemoFlags) => {
+        const stop = stopSignal();
+        try {
+          tellOutcome(flags, await runDemo(demoInput(flags, meshes, stop.signal)));
+        } finally {
+          stop.release();
+        }
+      })
+  );
 }
 
-function screenFor(terminal: boolean, write: (line: string) => void): DemoInput["openScreen"] {
-  return (onKey): Screen =>
-    terminal ? terminalScreen({ input: process.stdin, output: process.stdout }, onKey) : lineScreen(write);
+function demoInput({ seconds, json }: DemoFlags, meshes: LocalMeshes, signal: AbortSignal): DemoInput {
+  const log = (line: string): void => console.error(line);
+  const duration = seconds === undefined ? undefined : seconds * 1000;
+  if (json === true) return { meshes, duration, openScreen: () => lineScreen(log), log, hint: log, signal };
+  if (!process.stdout.isTTY) {
+    const print = (line: string): void => console.log(line);
+    return { meshes, duration, openScreen: () => lineScreen(print), log, hint: print, signal };
+  }
+  const openScreen: DemoInput["openScreen"] = (onKey) =>
+    terminalScreen({ input: process.stdin, output: process.stdout }, onKey);
+  return { meshes, duration, openScreen, log, hint: () => undefined, signal };
+}
+
+function tellOutcome({ seconds, json }: DemoFlags, report: DemoReport | undefined): void {
+  if (report === undefined) {
+    if (seconds !== undefined) process.exitCode = INTERRUPTED;
+    return;
+  }
+  if (json === true) console.log(JSON.stringify(report));
+  else for (const line of reportLines(report)) console.log(line);
 }

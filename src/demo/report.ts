@@ -38,3 +38,22 @@ function toClientReport(tally: Tally): ClientReport {
   const { requests, ok, denied, failed } = tally;
   return { requests, ok, denied, failed, by_version: byVersion(tally) };
 }
+
+/** The same for people. */
+export function reportLines({ ready_seconds, proxies, clients }: DemoReport): readonly string[] {
+  const rows = Object.entries(clients).map(
+    ([
+      name,
+      {
+        requests,
+        ok,
+        denied,
+        failed,
+        by_version: { v1, v2 },
+      },
+    ]) => {
+      return `${name}: ${requests} requests, ${ok} ok (v1 ${v1}, v2 ${v2}), ${denied} denied, ${failed} failed`;
+    },
+  );
+  return [`${proxies} proxies, ready after ${ready_seconds} s`, ...rows];
+}

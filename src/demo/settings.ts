@@ -37,8 +37,13 @@ export function readAddress(env: Env, name: string, { namespace = name, port = B
   return env[`${key}_ADDRESS`] || `${name}.${where}:${port}`;
 }
 
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Splits `host:port`. @throws Error naming `text`. */
-export function splitAddress(text: string): { readonly host: string; readonly port: number } {
+export function splitAddress(text: string): Address {
   const at = text.lastIndexOf(":");
   const port = Number(text.slice(at + 1));
   if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65535)

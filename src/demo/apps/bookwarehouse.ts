@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import { counterPage } from "../page.ts";
 import { type Served, serveHttp } from "../serve.ts";
-import { DATABASE_PORT, readAddress } from "../settings.ts";
+import { DATABASE_PORT, readAddress, splitAddress } from "../settings.ts";
 import { Counter } from "../tally.ts";
 import { type AppInput, probeRoutes } from "./app.ts";
 import { type DatabaseReply, queryDatabase } from "./database-client.ts";
@@ -50,7 +50,8 @@ export async function startBookwarehouse({ env, port, log }: AppInput): Promise<
     namespace: env["BOOKWAREHOUSE_NAMESPACE"] || "bookwarehouse",
     port: DATABASE_PORT,
   });
-  const app = warehouseRoutes({ counter: new Counter(), query: (command) => queryDatabase(address, command) });
+  const database = splitAddress(address);
+  const app = warehouseRoutes({ counter: new Counter(), query: (command) => queryDatabase(database, command) });
   const served = await serveHttp(app, port);
   log(`bookwarehouse takes books on port ${served.port} and counts them in ${address}`);
   return served;

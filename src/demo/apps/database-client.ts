@@ -4,10 +4,10 @@
  * @module
  */
 import { connect, type Socket } from "node:net";
-import { createInterface } from "node:readline";
 import type { Millis } from "../../core/base/millis.ts";
+import { readLines } from "../lines.ts";
 import { type Outcome, toSilence } from "../outcome.ts";
-import { splitAddress } from "../settings.ts";
+import type { Address } from "../settings.ts";
 
 export interface DatabaseReply {
   /** 200 stands for `OK`, 500 for `ERR`, so that calls to it count like all others. */
@@ -20,13 +20,13 @@ export interface DatabaseReply {
 
 const DEADLINE: Millis = 5_000;
 
-/** Opens a connection to `address` (`host:port`) for this one command. Never rejects. */
+/** Opens a connection for this one command. Never rejects. */
 export async function queryDatabase(
-  address: string,
+  address: Address,
   command: string,
   deadline: Millis = DEADLINE,
 ): Promise<DatabaseReply> {
-  const socket = connect(splitAddress(address));
+  const socket = connect({ ...address });
   const timer = setTimeout(() => socket.destroy(codedError("ETIMEDOUT", `no answer within ${deadline} ms`)), deadline);
   try {
     return toReply(await converse(socket, command));
@@ -43,15 +43,13 @@ export async function queryDatabase(
 function converse(socket: Socket, command: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let greeted = false;
-  socket.once("error", reject);
+  socket.on("error", reject);
   socket.once("close", () => reject(codedError("ECONNRESET", "the connection closed before an answer")));
-  createInterface({ input: socket, terminal: false })
-    .on("error", reject)
-    .on("line", (line) => {
-      if (greeted) resolve(line);
-      else socket.write(`${command}\n`);
-      greeted = true;
-    });
+  readLines(socket, (line) => {
+    if (greeted) resolve(line);
+    else socket.write(`${command}\n`);
+    greeted = true;
+  });
   return promise;
 }
 

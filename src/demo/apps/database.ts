@@ -8,14 +8,11 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { readLines } from "../lines.ts";
 import { type Served, serveTcp } from "../serve.ts";
 import type { AppInput } from "./app.ts";
 
 export const GREETING = "osm demo database, ready";
-
-/** A line longer than this is nobody's command: the connection is closed. Bytes. */
-const MAX_LINE = 1024;
 
 /** Applies one command to `counters` and words the answer; undefined says goodbye. */
 export function answerCommand(counters: Map<string, number>, line: string): string | undefined {
@@ -23,7 +20,8 @@ export function answerCommand(counters: Map<string, number>, line: string): stri
   switch (command.toUpperCase()) {
     case "INCR": {
       const amount = Number(amountText);
-      if (name === "" || !Number.isSafeInteger(amount)) return "ERR write INCR NAME AMOUNT, the amount a whole number";
+      if (amountText === "" || !Number.isSafeInteger(amount))
+        return "ERR write INCR NAME AMOUNT, the amount a whole number";
       const value = (counters.get(name) ?? 0) + amount;
       counters.set(name, value);
       return `OK ${value}`;
@@ -39,16 +37,10 @@ export function answerCommand(counters: Map<string, number>, line: string): stri
 
 function converse(socket: Socket, counters: Map<string, number>): void {
   socket.write(`${GREETING}\n`);
-  let unread = 0;
-  socket.on("data", (chunk: Uint8Array) => {
-    unread = chunk.includes(0x0a) ? 0 : unread + chunk.byteLength;
-    if (unread > MAX_LINE) socket.destroy();
-  });
-  createInterface({ input: socket, terminal: false }).on("line", (line) => {
-    if (!socket.writable) return;
+  readLines(socket, (line) => {
     const answer = answerCommand(counters, line);
     if (answer === undefined) socket.end();
-    else socket.write(`${answer}\n`);
+    else if (socket.writable) socket.write(`${answer}\n`);
   });
 }
 

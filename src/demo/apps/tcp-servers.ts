@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { createInterface } from "node:readline";
+import { readLines } from "../lines.ts";
 import { type Served, serveTcp } from "../serve.ts";
 import type { AppInput } from "./app.ts";
 
 /** Answers each line with `echo response: LINE`, as OSM's tcp-echo-server does. */
 export async function startTcpEcho({ port, log }: AppInput): Promise<Served> {
   const served = await serveTcp(port, (socket) => {
-    createInterface({ input: socket, terminal: false }).on("line", (line) => {
+    readLines(socket, (line) => {
       if (socket.writable) socket.write(`echo response: ${line}\n`);
     });
   });
