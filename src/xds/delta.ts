@@ -23,6 +23,7 @@ import {
   type Content,
   type Dialect,
   giveUpWaiting,
+  isWarming,
   type Note,
   type Plan,
   type Progress,
@@ -91,9 +92,7 @@ function stepRequest(state: DeltaState, request: DeltaDiscoveryRequest, limits: 
   if (kind === undefined) return { state, responses: [], notes: [{ kind: "ignored", typeUrl: request.typeUrl }] };
   const before = state.types[kind];
   const [answered, notes] = before.subscribed ? takeAnswer(kind, before, request) : [before, []];
-  const type = before.subscribed
-    ? changeSubscription(answered, request)
-    : subscribe(kind, before, request, state.target?.[kind]);
+  const type = before.subscribed ? changeSubscription(answered, request) : subscribe(state, kind, request);
   checkNames(kind, type.names.size, limits);
   const resumed = state.resumed || (!before.subscribed && Object.keys(request.initialResourceVersions).length > 0);
   const step = advance(withType({ ...state, resumed }, kind, type), DELTA);
@@ -110,19 +109,19 @@ function takeAnswer(
   return settleAnswer(kind, type, type.waiting, { nonce: responseNonce, error: errorDetail?.message });
 }
 
-function subscribe(
-  kind: ResourceKind,
-  type: DeltaType,
-  request: DeltaDiscoveryRequest,
-  group: ResourceGroup | undefined,
-): DeltaType {
+function subscribe(state: DeltaState, kind: ResourceKind, request: DeltaDiscoveryRequest): DeltaType {
   const { resourceNamesSubscribe: asked, initialResourceVersions: versions } = request;
+  const type = state.types[kind];
+  const group = state.target?.[kind];
   const wildcard = asked.includes("*") || (asked.length === 0 && startsAsWildcard(kind));
   // The group's own strings, where there are: a decoded copy of each name for each stream adds up.
   const names = new Set(asked.filter((name) => name !== "*").map((name) => group?.byName.get(name)?.name ?? name));
+  const isWanted = (name: string): boolean => wildcard || names.has(name);
   const stale = new Map<string, Held>([...names].map((name) => [name, undefined]));
-  for (const [name, version] of Object.entries(versions)) if (wildcard || names.has(name)) stale.set(name, version);
-  for (const name of type.owed) if (wildcard || names.has(name)) stale.set(name, undefined);
+  const distrust = isWarming(state, kind);
+  for (const [name, version] of Object.entries(versions))
+    if (isWanted(name)) stale.set(name, distrust ? undefined : version);
+  for (const name of type.owed) if (isWanted(name)) stale.set(name, undefined);
   return { ...type, subscribed: true, wildcard, names, stale, claimed: true, owed: new Set() };
 }
 

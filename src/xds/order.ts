@@ -10,6 +10,7 @@
  * - A changed cluster warms only when an endpoints response for it arrives, even an equal one, and the client does not
  *   ask for it on a delta stream. So endpoints are sent again after their cluster. A changed listener needs no such
  *   thing: it takes the routes that Envoy has.
+ * - A client that comes back and is still warming clusters asks for endpoints before clusters (`isWarming`).
  * - A cluster that is taken away while a listener or route still names it fails requests. It is taken away last, after
  *   listeners and routes were accepted. After a NACK Envoy goes on with the old listener or route, so the old clusters
  *   stay until a newer one is accepted.
@@ -164,9 +165,20 @@ export function giveUpWaiting<T extends Progress>(state: StreamState<T>): Stream
 
 /** True if something is held back until the client says something, so that a deadline makes sense. */
 export function isHeldBack<T extends Progress, R>(state: StreamState<T>, dialect: Dialect<T, R>): boolean {
+  const { cluster } = state.types;
   if (SEND_ORDER.some((kind) => isBlocked(state.types[kind]))) return true;
-  if (!state.resumed || state.target === undefined || !state.types.cluster.subscribed) return false;
-  return !dialect.plan(state.types.cluster, state.target.cluster, false).complete;
+  if (!state.resumed || state.target === undefined) return false;
+  return !cluster.subscribed || !dialect.plan(cluster, state.target.cluster, false).complete;
+}
+
+/**
+ * True if the first request for endpoints shows that clusters are still warming from an earlier stream.
+ *
+ * Envoy asks for clusters first, except while some are warming: then it holds that request back until it has their
+ * endpoints, which it may claim to hold already. They must be sent all the same, or it waits for 15 s.
+ */
+export function isWarming<T extends Progress>({ types }: StreamState<T>, kind: ResourceKind): boolean {
+  return kind === "endpoints" && !types.cluster.subscribed;
 }
 
 function isBlocked({ waiting }: Progress): boolean {
@@ -177,26 +189,24 @@ function isRefused({ refused }: Progress, group: ResourceGroup): boolean {
   return [...refused].some(([name, version]) => group.byName.get(name)?.version === version);
 }
 
-/** The client has answered for all that the target has of this type, removals aside. */
+/** The client has answered for all that the target adds or changes of this type. */
 function isSettled<T extends Progress, R>(state: StreamState<T>, kind: ResourceKind, dialect: Dialect<T, R>): boolean {
   const type = state.types[kind];
   if (!type.subscribed || state.target === undefined) return true;
-  return !isBlocked(type) && dialect.plan(type, state.target[kind], namesOthers(kind)).content === undefined;
-}
-
-function namesOthers(kind: ResourceKind): boolean {
-  return kind === "listener" || kind === "route";
+  // A listener goes with what it names, so its removal counts too.
+  return !isBlocked(type) && dialect.plan(type, state.target[kind], kind === "listener").content === undefined;
 }
 
 function mayUpdate<T extends Progress, R>(state: StreamState<T>, kind: ResourceKind, dialect: Dialect<T, R>): boolean {
   const type = state.types[kind];
   if (!type.subscribed || isBlocked(type)) return false;
-  return !namesOthers(kind) || isSettled(state, "cluster", dialect);
+  if (kind !== "listener" && kind !== "route") return true;
+  return (state.types.cluster.subscribed || !state.resumed) && isSettled(state, "cluster", dialect);
 }
 
-// Nothing names a listener, and Envoy ignores the removal of routes, so those need no rule.
 function mayRemove<T extends Progress, R>(state: StreamState<T>, kind: ResourceKind, dialect: Dialect<T, R>): boolean {
-  if (namesOthers(kind)) return true;
+  if (kind === "listener") return true;
+  if (kind === "route") return isReleased(state, "listener", dialect);
   const released = isReleased(state, "listener", dialect) && isReleased(state, "route", dialect);
   if (kind === "cluster") return released;
   // Endpoints and secrets outlive the clusters that use them. The client has mostly unsubscribed by then.

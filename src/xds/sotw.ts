@@ -27,6 +27,7 @@ import {
   type Content,
   type Dialect,
   giveUpWaiting,
+  isWarming,
   type Note,
   type Plan,
   type Progress,
@@ -99,7 +100,13 @@ function stepRequest(state: SotwState, request: DiscoveryRequest, limits: Limits
   checkNames(kind, selection.names.size, limits);
   const type = before.subscribed
     ? changeSubscription(answered, selection)
-    : { ...before, subscribed: true, selection, heldVersion: request.versionInfo };
+    : {
+        ...before,
+        subscribed: true,
+        selection,
+        heldVersion: request.versionInfo,
+        forced: before.forced || isWarming(state, kind),
+      };
   const resumed = state.resumed || (!before.subscribed && request.versionInfo !== "");
   const step = advance(withType({ ...state, resumed }, kind, type), SOTW);
   return { ...step, notes: [...notes, ...step.notes] };
@@ -145,9 +152,7 @@ function planSotw(type: SotwType, group: ResourceGroup, removals: boolean): Plan
   if (type.sent === undefined && !type.forced && type.heldVersion === target.version) {
     return { type: { ...type, sent: target }, content: undefined, complete: true };
   }
-  // Only for clusters (and listeners) does a missing resource mean removal, and only clusters are withheld.
-  const keeps = group.kind === "cluster" && !removals && type.sent !== undefined;
-  const wanted = keeps ? unionOf(type.sent, target) : target;
+  const wanted = removals || type.sent === undefined ? target : unionOf(type.sent, target);
   const complete = wanted === target;
   if (!type.forced && type.sent?.version === wanted.version)
     return { type: { ...type, sent: wanted }, content: undefined, complete };
