@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { keyOf, type ObjectRef } from "../base/ref.ts";
+import { compareText, keyOf, type ObjectRef } from "../base/ref.ts";
 import type { EndpointSlice } from "../model/endpoint-slice.ts";
 import type { Endpoints } from "../model/endpoints.ts";
 import type { EndpointPort } from "../model/port.ts";
@@ -34,7 +34,7 @@ export function indexSlices(slices: Snapshot["objects"]["EndpointSlice"]): Slice
   return index;
 }
 
-/** The ready addresses of one port of `service`, each once, in no particular order. */
+/** The ready addresses of one port of `service`, each once, sorted by address and port. */
 export function addressesOf(
   service: Service,
   port: ServicePort,
@@ -44,11 +44,13 @@ export function addressesOf(
   // A cluster mirrors Endpoints into slices: where there are slices, they alone count.
   const found =
     slices.length > 0 ? fromSlices(port, slices) : fromEndpoints(port, service.ports.length === 1, endpoints);
-  return [
-    ...new Map(
-      found.filter(({ ip }) => isIpv4(ip)).map((address) => [`${address.ip}:${address.port}`, address]),
-    ).values(),
-  ];
+  const sorted = found.filter(({ ip }) => isIpv4(ip)).sort(compareAddresses);
+  // An address can be in two slices while it moves between them; the one with a host name counts.
+  return [...new Map(sorted.map((address) => [`${address.ip}:${address.port}`, address])).values()];
+}
+
+function compareAddresses(a: ServiceAddress, b: ServiceAddress): number {
+  return compareText(a.ip, b.ip) || a.port - b.port || compareText(a.hostname, b.hostname);
 }
 
 /** Envoy's matches and our redirection are for IPv4; an IPv6 address in a /32 would mean something else (spec 2.5). */

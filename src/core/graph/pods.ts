@@ -4,7 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
-import { keyOf } from "../base/ref.ts";
+import { compareNames, keyOf } from "../base/ref.ts";
 import type { Pod } from "../model/pod.ts";
 
 export interface PodIndex {
@@ -26,9 +26,10 @@ export function indexPods(
   pods: Iterable<Pod>,
   isMember: (namespace: string) => boolean,
 ): { index: PodIndex; findings: readonly Finding[] } {
-  const members = [...pods].filter(
-    (pod) => isMember(pod.meta.namespace) && pod.phase !== "Succeeded" && pod.phase !== "Failed",
-  );
+  // Sorted, so that nothing below depends on the order in which pods were told of.
+  const members = [...pods]
+    .filter((pod) => isMember(pod.meta.namespace) && pod.phase !== "Succeeded" && pod.phase !== "Failed")
+    .sort((a, b) => compareNames(a.meta, b.meta));
   const byLabel = groupBy(members, labelKeys);
   const proxies = groupBy(members, (pod) => (pod.proxyUuid === undefined ? [] : [pod.proxyUuid]));
   const clashes = [...proxies.values()].filter((sharing) => sharing.length > 1);

@@ -19,20 +19,21 @@ export interface PortProtocol {
 /** In the order in which port names are tested; a name counts only with its dash. */
 const NAME_PREFIXES = ["tcp-server-first", "http", "tcp", "grpc"];
 
-const CARRIAGES: Readonly<Record<string, Carriage>> = {
-  http: "http",
-  grpc: "http",
-  http2: "http",
-  h2c: "http",
-  "kubernetes.io/h2c": "http",
-  "kubernetes.io/ws": "http",
-  tcp: "tcp",
-  "tcp-server-first": "tcp",
+/** A map and no record: `appProtocol: constructor` must find nothing. */
+const CARRIAGES: ReadonlyMap<string, Carriage> = new Map([
+  ["http", "http"],
+  ["grpc", "http"],
+  ["http2", "http"],
+  ["h2c", "http"],
+  ["kubernetes.io/h2c", "http"],
+  ["kubernetes.io/ws", "http"],
+  ["tcp", "tcp"],
+  ["tcp-server-first", "tcp"],
   // The application does TLS itself: the mesh carries its bytes.
-  https: "tcp",
-  tls: "tcp",
-  "kubernetes.io/wss": "tcp",
-};
+  ["https", "tcp"],
+  ["tls", "tcp"],
+  ["kubernetes.io/wss", "tcp"],
+]);
 
 /** @returns undefined for an `appProtocol` that the mesh cannot carry. */
 export function protocolOf(port: ServicePort): PortProtocol | undefined {
@@ -43,7 +44,7 @@ export function protocolOf(port: ServicePort): PortProtocol | undefined {
 
 function known(text: string, assumed: boolean): PortProtocol | undefined {
   const name = text.toLowerCase();
-  const carriage = CARRIAGES[name];
+  const carriage = CARRIAGES.get(name);
   return carriage === undefined ? undefined : { text, carriage, serverFirst: name === "tcp-server-first", assumed };
 }
 

@@ -20,7 +20,10 @@ export interface PortNode {
   /** The pod's host name; "" for the Service itself. */
   readonly host: string;
   readonly port: number;
+  /** Where it leads; of a named port that differs between pods, the lowest. */
   readonly targetPort: number;
+  /** The name of the containers' port, if it is given by name. */
+  readonly targetName?: string;
   /** The protocol as written, part of names. */
   readonly protocol: string;
   readonly carriage: Carriage;
@@ -40,6 +43,12 @@ export interface ServiceNode {
   readonly pods: readonly Pod[];
   /** The accounts of those pods, sorted: the identities that may answer. */
   readonly accounts: readonly ServiceAccountName[];
+}
+
+/** The port of one pod that `port` leads to: a named target port may be another number in each pod. */
+export function targetPortIn(pod: Pod, { targetName, targetPort }: PortNode): number {
+  const named = pod.containerPorts.find(({ name, transport }) => name === targetName && transport === "TCP");
+  return targetName === undefined ? targetPort : (named?.port ?? targetPort);
 }
 
 /** `ns/svc|<target port>`, of a StatefulSet's pod `ns/<pod>.<svc>|<target port>` (dataplane spec 2.2). */

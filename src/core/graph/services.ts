@@ -90,22 +90,29 @@ function bareText(pod: Pod): string {
 /** @returns undefined where nothing shows that the Service is of the mesh. */
 function selectedPods(service: Service, addresses: AddressesOf, pods: PodIndex): readonly Pod[] | undefined {
   if (Object.keys(service.selector).length > 0) return pods.select(service.meta.namespace, service.selector);
-  const behind = service.ports.flatMap(addresses).map(({ ip }) => pods.byAddress.get(ip));
+  const behind = service.ports.flatMap(addresses).map(({ ip }) => ownPod(service, pods.byAddress.get(ip)));
   const known = [...new Set(behind)].filter((pod) => pod !== undefined);
   // One address outside is enough to leave it out: mutual TLS to it would fail for a share of the requests.
   return known.length === 0 || behind.includes(undefined) ? undefined : known;
 }
 
+/** Pods of other namespaces do not count: whoever may write Services in one must not open ports of another's pods. */
+function ownPod({ meta }: Service, pod: Pod | undefined): Pod | undefined {
+  return pod?.meta.namespace === meta.namespace ? pod : undefined;
+}
+
 function linkPort(linking: Linking, port: ServicePort, path: string): readonly PortNode[] {
   const protocol = checkedProtocol(linking, port, path);
   if (protocol === undefined) return [];
-  const { service, pods } = linking;
+  const { service, pods, members } = linking;
   const addresses = linking.addresses(port);
-  const behind = addresses.filter(({ ip }) => pods.byAddress.get(ip)?.proxyUuid !== undefined);
+  // Addresses of other pods, added by hand: their proxies do not know the Service, so nobody could answer there.
+  const behind = addresses.filter(({ ip }) => members.some((pod) => pod === pods.byAddress.get(ip)));
   const whole: PortNode = {
     host: "",
     port: port.port,
     targetPort: targetPortOf(linking, port, `${path}.targetPort`, addresses),
+    ...(typeof port.targetPort === "string" && { targetName: port.targetPort }),
     protocol: protocol.text,
     carriage: protocol.carriage,
     serverFirst: protocol.serverFirst,
@@ -134,14 +141,18 @@ function checkedProtocol({ report }: Linking, port: ServicePort, path: string): 
   return protocol;
 }
 
-/** The number in the Service, else what its endpoints say, else what the selected pods declare under that name. */
+/**
+ * The number in the Service, else what its endpoints say, else what the selected pods declare under that name. Without
+ * a selector the endpoints are written by hand, and Kubernetes goes by them alone.
+ */
 function targetPortOf(
-  { members, report }: Linking,
+  { service, members, report }: Linking,
   { port, targetPort }: ServicePort,
   path: string,
   addresses: readonly ServiceAddress[],
 ): number {
-  if (typeof targetPort === "number") return targetPort;
+  const written = Object.keys(service.selector).length === 0 && addresses.length > 0;
+  if (typeof targetPort === "number" && !written) return targetPort;
   const declared = members.flatMap((pod) => pod.containerPorts).filter(({ name }) => name === targetPort);
   const [lowest] = [...addresses, ...declared].map((one) => one.port).sort((a, b) => a - b);
   if (lowest === undefined) {
@@ -161,11 +172,13 @@ function dialledAddresses({ clusterIps }: Service, behind: readonly ServiceAddre
  * Of a headless Service whose addresses have host names (a StatefulSet's), each pod is a destination of its own.
  *
  * The Service's own name stays reachable over HTTP: its virtual host stands beside the pods', and the pods' chains
- * lead there. Over TCP there is no name on the wire, so the address decides, and that is a pod's.
+ * lead there. Over TCP there is no name on the wire, so the address decides, and that is a pod's. Pods without a host
+ * name, of a Deployment behind the same Service, stay behind its own name.
  */
 function headlessPorts(whole: PortNode, behind: readonly ServiceAddress[], pods: PodIndex): readonly PortNode[] {
   const hosts = uniqueText(behind.map(({ hostname }) => hostname).filter((name) => name !== ""));
   if (hosts.length === 0) return [whole];
+  const nameless = behind.filter(({ hostname }) => hostname === "");
   const each = hosts.map((host): PortNode => {
     const own = behind.filter(({ hostname }) => hostname === host);
     return {
@@ -175,7 +188,9 @@ function headlessPorts(whole: PortNode, behind: readonly ServiceAddress[], pods:
       endpoints: endpointNodes(own, pods),
     };
   });
-  return whole.carriage === "http" ? [{ ...whole, dialled: [] }, ...each] : each;
+  const dialled = uniqueText(nameless.map(({ ip }) => ip));
+  if (whole.carriage === "http") return [{ ...whole, dialled }, ...each];
+  return nameless.length === 0 ? each : [{ ...whole, dialled, endpoints: endpointNodes(nameless, pods) }, ...each];
 }
 
 function endpointNodes(addresses: readonly ServiceAddress[], pods: PodIndex): readonly EndpointNode[] {

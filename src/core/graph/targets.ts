@@ -181,5 +181,10 @@ function linkTcpRules(target: TrafficTarget, snapshot: Snapshot, report: Report)
 /** The order that lists of matches are kept in, so that the order of objects and rules never shows. */
 export function compareMatches(a: HttpMatch, b: HttpMatch): number {
   // Longer patterns are more often the more particular ones; the order is for people who read a dump.
-  return b.pathRegex.length - a.pathRegex.length || compareText(JSON.stringify(a), JSON.stringify(b));
+  return b.pathRegex.length - a.pathRegex.length || compareText(conditionsOf(a), conditionsOf(b));
+}
+
+/** Without the name, which is for references alone: renaming a match changes no proxy. */
+function conditionsOf({ pathRegex, methods, headers }: HttpMatch): string {
+  return JSON.stringify([pathRegex, methods, headers]);
 }

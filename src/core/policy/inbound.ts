@@ -7,7 +7,7 @@ import { type Finding, finding } from "../base/finding.ts";
 import { compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName, hostNames } from "../graph/host-names.ts";
-import { chainSubject, clusterName, type PortNode, type ServiceNode } from "../graph/service-node.ts";
+import { chainSubject, clusterName, type PortNode, type ServiceNode, targetPortIn } from "../graph/service-node.ts";
 import type { InboundChain, InboundListener } from "../ir/listener.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
 import type { LocalUpstream } from "../ir/upstream.ts";
@@ -43,7 +43,7 @@ export function resolveInbound(
   const findings: Finding[] = [];
   const served = [
     ...services.flatMap((service) => servedPorts(service, pod, findings)),
-    ...servedRoots(graph, services),
+    ...servedRoots(graph, pod, services),
   ];
   const access = networkAccess(graph, account);
   const chains = served.filter(({ chained }) => chained).map((one): InboundChain => ({ ...chainOf(one), access }));
@@ -59,7 +59,7 @@ export function resolveInbound(
   return {
     listener,
     routeTables: tablesOf(served, routes, sharing, findings),
-    upstreams: [...new Map(upstreams.map((one) => [one.name, sharing.parts.share(one)])).values()],
+    upstreams: [...new Map(upstreams.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName),
     findings,
   };
 }
@@ -68,7 +68,8 @@ export function resolveInbound(
 function servedPorts(service: ServiceNode, pod: Pod, findings: Finding[]): readonly Served[] {
   const host = pod.hostname === "" ? pod.meta.name : pod.hostname;
   const groups = new Map<string, PortNode[]>();
-  for (const port of service.ports.filter((one) => one.host === "" || one.host === host)) {
+  const mine = service.ports.filter((one) => one.host === "" || one.host === host);
+  for (const port of mine.map((one) => ({ ...one, targetPort: targetPortIn(pod, one) }))) {
     const key = `${port.host}|${port.targetPort}`;
     const group = groups.get(key) ?? [];
     groups.set(key, group);
@@ -90,32 +91,23 @@ function clash(service: ServiceNode, kept: PortNode, lost: PortNode): Finding {
  * Roots of the splits that a service of this pod is a backend of. A caller dials the root and its proxy sends the
  * request here, still with the root's name as host, so the root needs a virtual host on the backend's target port.
  */
-function servedRoots(graph: MeshGraph, services: readonly ServiceNode[]): readonly Served[] {
+function servedRoots(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[]): readonly Served[] {
   const own = new Set(services);
   return [...graph.splits.values()].flatMap(({ root, backends }) => {
-    if (own.has(root)) return [];
-    const mine = backends.filter(({ service }) => own.has(service)).flatMap(({ service }) => service.ports);
-    return root.ports.flatMap((port) => {
-      const here = mine.find(
-        (candidate) => candidate.port === port.port && candidate.host === "" && candidate.carriage === "http",
+    const mine = backends
+      .filter(({ service }) => service !== root && own.has(service))
+      .flatMap(({ service }) => service.ports.filter(({ host, carriage }) => host === "" && carriage === "http"));
+    // The backends' target ports, which need not be the root's, nor the same for each of them.
+    return root.ports
+      .filter(({ host }) => host === "")
+      .flatMap((port) =>
+        mine.filter((here) => here.port === port.port).map((here) => servedRoot(root, port, targetPortIn(pod, here))),
       );
-      return here === undefined
-        ? []
-        : [
-            {
-              service: root,
-              ports: [
-                {
-                  ...port,
-                  targetPort: here.targetPort,
-                  carriage: here.carriage,
-                },
-              ] as const,
-              chained: false,
-            },
-          ];
-    });
   });
+}
+
+function servedRoot(service: ServiceNode, port: PortNode, targetPort: number): Served {
+  return { service, ports: [{ ...port, targetPort, carriage: "http" }], chained: false };
 }
 
 function localCluster({ service, ports: [port] }: Served): string {
@@ -139,7 +131,7 @@ function chainOf({ service, ports: [port], ...rest }: Served): Omit<InboundChain
 
 function listenerOf(chains: readonly InboundChain[], sharing: Sharing): InboundListener | undefined {
   if (chains.length === 0) return undefined;
-  const shared = chains.map((chain) => sharing.parts.share(chain)).sort((a, b) => compareText(a.name, b.name));
+  const shared = chains.map((chain) => sharing.parts.share(chain)).sort(byName);
   return sharing.parts.shareParts("inbound", shared, () => ({
     chains: shared,
   }));
@@ -161,23 +153,25 @@ function tablesOf(
   return [...byPort]
     .map(([targetPort, hosts]) => {
       const all = [...hosts.values()].flatMap((group) => virtualHostOf(group, routes) ?? []);
-      const unique = uniqueDomains(
-        all.sort((a, b) => compareText(a.name, b.name)),
-        findings,
-      ).map((host) => sharing.parts.share(host));
+      const unique = uniqueDomains(all.sort(byName), findings).map((host) => sharing.parts.share(host));
       const name = `rds-inbound.${targetPort}`;
       return sharing.parts.shareParts(name, unique, () => ({
         name,
         virtualHosts: unique,
       }));
     })
-    .sort((a, b) => compareText(a.name, b.name));
+    .sort(byName);
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return compareText(a.name, b.name);
 }
 
 function virtualHostOf(group: readonly Served[], routes: ReturnType<typeof accessRoutes>): VirtualHost | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
-  const ports = group.flatMap((one) => one.ports.map(({ port }) => port));
+  // The root of a split can be there twice: as itself, and for a backend on the same target port.
+  const ports = [...new Set(group.flatMap((one) => one.ports.map(({ port }) => port)))].sort((a, b) => a - b);
   const named = { ...first.service, host: first.ports[0].host };
   return {
     name: `inbound_virtual-host|${domainName(named)}`,

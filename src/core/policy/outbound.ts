@@ -233,7 +233,7 @@ function resolveRouteTables(
   const routeTables = [...byPort]
     .sort(([a], [b]) => a - b)
     .map(([port, hosts]) => {
-      const unique = uniqueDomains(hosts, findings);
+      const unique = uniqueDomains(hosts, findings).map((host) => sharing.parts.share(host));
       const name = `rds-outbound.${port}`;
       return sharing.parts.shareParts(name, unique, () => ({
         name,

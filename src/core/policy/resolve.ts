@@ -8,7 +8,7 @@
 import { type Finding, tidyFindings } from "../base/finding.ts";
 import { keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
-import type { ServiceNode } from "../graph/service-node.ts";
+import { type ServiceNode, targetPortIn } from "../graph/service-node.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { Upstream } from "../ir/upstream.ts";
@@ -51,11 +51,13 @@ function servicesOf(graph: MeshGraph, pod: Pod): readonly ServiceNode[] {
   return (graph.servicesOf.get(account) ?? []).filter(({ pods }) => pods.includes(pod));
 }
 
-/** Pods with equal text have equal IRs. Only a StatefulSet's pods differ by their host name. */
+/** Pods with equal text have equal IRs: a StatefulSet's differ by host name, pods of an update in named ports. */
 function proxyClass(pod: Pod, services: readonly ServiceNode[], metrics: boolean): string {
   const named = services.some(({ ports }) => ports.some(({ host }) => host !== ""));
   const host = named ? `${pod.hostname}/${pod.meta.name}` : "";
-  return `proxy:${pod.meta.namespace}/${pod.serviceAccount}:${services.map(keyOf).join(",")}:${host}:${metrics}`;
+  const ports = services.flatMap((service) => service.ports.map((port) => targetPortIn(pod, port)));
+  const account = `${pod.meta.namespace}/${pod.serviceAccount}`;
+  return `proxy:${account}:${services.map(keyOf).join(",")}:${ports.join(",")}:${host}:${metrics}`;
 }
 
 /** As Go reads a boolean, which is how OSM read the annotation. */
