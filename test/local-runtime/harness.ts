@@ -1,4 +1,4 @@
-/** Starts machines for tests, as root or as another user, and talks to them. */
+/** Starts machines for tests and talks to them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,17 +8,7 @@ import { stopMachine } from "../../src/local/runtime/launch.ts";
 import { logPath } from "../../src/local/runtime/logs.ts";
 import type { PodOptions, ProcessExit, ProcessOptions } from "../../src/local/runtime/ports.ts";
 import type { Order } from "./inside.ts";
-
-const RUNTIME = "Deno" in globalThis ? [process.execPath, "run", "-A", "--no-check"] : [process.execPath];
-
-/** How to become the user that starts the machine; empty for oneself. */
-export interface Starter {
-  readonly prefix: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly own: (folder: string) => void;
-}
-
-export const MYSELF: Starter = { prefix: [], env: {}, own: () => undefined };
+import type { Starter } from "./starters.ts";
 
 export class TestMachine {
   readonly stateDir: string;
@@ -30,16 +20,11 @@ export class TestMachine {
   readonly #ready: Promise<void>;
   #next = 0;
 
-  constructor(starter: Starter = MYSELF, envoy = "") {
-    this.stateDir = mkdtempSync(join(tmpdir(), "osm-local-runtime-"));
+  constructor(starter: Starter, options: { readonly envoy?: string; readonly stateDir?: string } = {}) {
+    this.stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "osm-local-runtime-"));
     starter.own(this.stateDir);
-    const [program = "", ...args] = [
-      ...starter.prefix,
-      ...RUNTIME,
-      join(import.meta.dirname, "outside.ts"),
-      this.stateDir,
-      envoy,
-    ];
+    const { stateDir } = this;
+    const [program = "", ...args] = [...starter.outside, stateDir, ...starter.inside, stateDir, options.envoy ?? ""];
     this.outer = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...starter.env } });
     this.ended = new Promise((resolve) => this.outer.once("close", (code) => resolve(code)));
     this.outer.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -60,8 +45,11 @@ export class TestMachine {
         else waiting?.reject(new Error(answer.error));
       });
     });
+    // For tests that expect the end and never ask.
+    this.#ready.catch(() => undefined);
   }
 
+  /** Rejects with what the machine said on standard error if it ends before. */
   async ready(): Promise<this> {
     await this.#ready;
     return this;
@@ -69,10 +57,13 @@ export class TestMachine {
 
   order<T>(order: Order): Promise<T> {
     const id = this.#next++;
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: (value) => resolve(value as T), reject });
       this.outer.stdin?.write(`${JSON.stringify({ id, order })}\n`);
     });
+    // A test may end the machine while an order is under way; whoever waits for the answer still sees the rejection.
+    answer.catch(() => undefined);
+    return answer;
   }
 
   async pod(name: string, ip: string, more: Partial<PodOptions> = {}): Promise<{ pid: number; files: string }> {

@@ -1,8 +1,10 @@
-/** The process in the user's terminal: enters a machine and runs `inside.ts` in it. */
-import { join } from "node:path";
+/** The process in the user's terminal: enters a machine and runs the given program (`inside.ts`) in it. */
 import { enterMachine } from "../../src/local/runtime/launch.ts";
 
-const [stateDir = "", ...rest] = process.argv.slice(2);
-const inside = join(import.meta.dirname, "inside.ts");
-const runtime = "Deno" in globalThis ? [process.execPath, "run", "-A", "--no-check"] : [process.execPath];
-process.exitCode = await enterMachine([...runtime, inside, stateDir, ...rest], stateDir);
+const [stateDir = "", ...argv] = process.argv.slice(2);
+try {
+  process.exitCode = await enterMachine(argv, stateDir);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

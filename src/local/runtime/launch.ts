@@ -61,7 +61,11 @@ export async function enterMachine(argv: readonly string[], stateDir: string): P
     const stopForwarding = forwardSignals(stateDir, child);
     try {
       await recordStart(child, ended, (found) => writeLauncher(stateDir, { rootless, outer, ...found }), rootless);
-      return await ended;
+      const code = await ended;
+      // The launcher may be gone a moment before what it started.
+      const init = readLauncher(stateDir)?.init;
+      await waitUntil(() => init === undefined || !isAlive(init), KILL_TIMEOUT);
+      return code;
     } finally {
       stopForwarding();
     }
@@ -184,9 +188,9 @@ async function firstChild(pid: number, over: () => boolean): Promise<HostProcess
 function forwardSignals(stateDir: string, child: ChildProcess): () => void {
   let asked = false;
   const stop = (): void => {
-    const { main, init } = readLauncher(stateDir) ?? {};
-    if (!asked && main !== undefined) signalProcess(main, "SIGTERM");
-    else if (init === undefined || !signalProcess(init, "SIGKILL")) child.kill("SIGKILL");
+    const main = readLauncher(stateDir)?.main;
+    // The kernel kills what is inside together with the launcher.
+    if (asked || main === undefined || !signalProcess(main, "SIGTERM")) child.kill("SIGKILL");
     asked = true;
   };
   const resize = (): void => {

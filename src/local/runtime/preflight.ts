@@ -38,7 +38,7 @@ const AS_ROOT = "or run it as root (sudo)";
 export async function checkMachine(): Promise<readonly Missing[]> {
   const here = surroundings();
   if (here.platform !== "linux") return checkPlatform(here);
-  const fixed = [...checkPrograms(here), ...(here.rootless ? checkRootless(here) : [])];
+  const fixed = [...checkPrograms(here), ...checkFiles(here), ...(here.rootless ? checkRootless(here) : [])];
   const tools = [
     ...(await checkTool("ip", ipTool() !== undefined)),
     ...(await checkTool("iptables", iptablesTools().length > 0)),
@@ -64,6 +64,17 @@ export function checkPrograms({ find }: Pick<Surroundings, "find">): readonly Mi
     {
       what: missing.join(", "),
       wayOut: installLines({ apt: "util-linux", dnf: "util-linux", apk: "util-linux setpriv" }),
+    },
+  ];
+}
+
+/** A pod's own files are mounted over the host's; where there is none, there is nothing to mount over. */
+export function checkFiles({ read }: Pick<Surroundings, "read">): readonly Missing[] {
+  if (read("/etc/resolv.conf") !== undefined) return [];
+  return [
+    {
+      what: "/etc/resolv.conf (no file, or a link to nowhere)",
+      wayOut: "sudo touch /etc/resolv.conf (it may be empty)",
     },
   ];
 }
