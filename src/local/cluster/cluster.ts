@@ -13,7 +13,7 @@ import { MACHINE_ADDRESS, type Machine, POD_CIDR } from "../runtime/ports.ts";
 import { AddressPool } from "./addresses.ts";
 import type { DesiredObject } from "./desired.ts";
 import { decideInjection, type Injection } from "./injection.ts";
-import { Materialiser } from "./materialise.ts";
+import { type Materialised, Materialiser } from "./materialise.ts";
 import { shortHash } from "./names.ts";
 import { ObjectFeed } from "./object-feed.ts";
 import { planPods } from "./plan.ts";
@@ -59,6 +59,7 @@ export class Cluster {
   readonly #feed: ObjectFeed;
   readonly #workloads = new WeakMap<object, { readonly plan: WorkloadPlan | undefined }>();
   #warnings: readonly string[] = [];
+  #made: Materialised | undefined;
   #tables = "";
   #cancel: (() => void) | undefined;
   #cancelAgain: () => void = () => undefined;
@@ -81,26 +82,33 @@ export class Cluster {
   reconcile(): void {
     const desired = this.#options.desired();
     const problems = this.#closing ? [] : this.#applyPlans(desired);
-    const { objects, addresses, names, warnings } = this.#materialiser.materialise(
-      desired,
-      [...this.#pods.values()].map(({ pod, runner }) => ({ pod, view: runner.view() })),
-    );
-    this.#feed.tell(objects);
-    this.#warnings = [...problems, ...warnings];
-    const tables = JSON.stringify([addresses, names]);
-    if (tables !== this.#tables) {
-      this.#tables = tables;
-      this.#options.machine.setNames(names);
-      this.#options.machine.setServices(addresses).catch((cause: unknown) => {
-        // Tried again with the next change; a table that could not be set must not count as set.
-        this.#tables = "";
-        this.#warnings = [
-          ...this.#warnings,
-          `service addresses: ${cause instanceof Error ? cause.message : String(cause)}`,
-        ];
-      });
-    }
+    const pods = [...this.#pods.values()].map(({ pod, runner }) => ({ pod, view: runner.view() }));
+    const made = this.#materialiser.materialise(desired, pods);
+    this.#feed.tell(made.objects);
+    this.#made = made;
+    this.#warnings = [...problems, ...made.warnings];
+    this.#setTables(made);
     this.#options.onChange?.();
+  }
+
+  #setTables({ addresses, names }: Materialised): void {
+    const tables = JSON.stringify([addresses, names]);
+    if (tables === this.#tables) return;
+    this.#tables = tables;
+    this.#options.machine.setNames(names);
+    this.#options.machine.setServices(addresses).catch((cause: unknown) => {
+      // Tried again with the next change; a table that could not be set must not count as set.
+      this.#tables = "";
+      this.#warnings = [
+        ...this.#warnings,
+        `service addresses: ${cause instanceof Error ? cause.message : String(cause)}`,
+      ];
+    });
+  }
+
+  /** What was last published. */
+  published(): Materialised | undefined {
+    return this.#made;
   }
 
   /** By namespace and name. */

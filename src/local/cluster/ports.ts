@@ -32,6 +32,8 @@ export interface ProxyState {
   readonly connected: boolean;
   /** Acknowledged everything that it was sent, listeners included. */
   readonly inSync: boolean;
+  /** Of the leaf that it was last given; epoch milliseconds. Absent until then. */
+  readonly certificate?: { readonly notBefore: Millis; readonly notAfter: Millis };
 }
 
 export interface ControlPlaneOptions {
@@ -54,6 +56,14 @@ export interface ControlPlaneHandle {
 export interface ControllerOptions extends ControlPlaneOptions {
   /** A directory of JSON objects, written by `osm local`, to be watched with `sources/files`. */
   readonly objectsDir: string;
+  /** To be told after any change, so that `osm local status` can show it and new pods know when to start. */
+  report(state: ControllerState): void;
+}
+
+/** What a control plane knows of its proxies and of the objects. */
+export interface ControllerState {
+  readonly proxies: readonly ProxyState[];
+  readonly findings: readonly Finding[];
 }
 
 export interface ClusterDeps {
