@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { join } from "node:path";
 import type { Millis } from "../core/base/millis.ts";
+import type { Parsed } from "../core/model/kind.ts";
 import { parseObject } from "../core/model/parse.ts";
 import type {
   ClusterDeps,
@@ -12,6 +14,7 @@ import type {
   ControlPlaneHandle,
   ControlPlaneOptions,
   PodCredentials,
+  ProxyState,
 } from "../local/cluster/ports.ts";
 import { FileSource } from "../sources/files/file-source.ts";
 import { createLogger } from "../telemetry/logger.ts";
@@ -38,7 +41,7 @@ async function startControlPlane(options: ControlPlaneOptions): Promise<ControlP
   await plane.listen();
   return {
     sink: plane.engine.sink,
-    proxies: () => plane.engine.proxies(),
+    proxies: () => proxyStates(plane),
     onChange: (listener) => plane.engine.onChange(listener),
     findings: () => plane.engine.findings(),
     stop: () => plane.stop(),
@@ -48,18 +51,32 @@ async function startControlPlane(options: ControlPlaneOptions): Promise<ControlP
 /** The control plane as a process of its own. Resolves when `signal` is aborted and all is stopped. */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const plane = await build(options);
-  // A kind that the mesh does not read is in nobody's way.
-  const parse = (raw: unknown) => parseObject(raw) ?? { ok: true as const, value: undefined, findings: [] };
-  const source = new FileSource({ dir: options.objectsDir, parse });
+  plane.engine.onChange(() => options.report({ proxies: proxyStates(plane), findings: plane.engine.findings() }));
+  const source = new FileSource({ dir: options.objectsDir, parse: parseAny });
   await source.start(plane.engine.sink);
+  // A proxy that comes back must find its pod known, or it would be refused and wait.
   await plane.engine.loop.ready;
   await plane.listen();
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  if (!signal.aborted) await once(signal, "abort");
   await source.stop();
   await plane.stop();
+}
+
+/** A kind that the mesh does not read is in nobody's way. */
+function parseAny(raw: unknown): Parsed<unknown> {
+  return parseObject(raw) ?? { ok: true, value: undefined, findings: [] };
+}
+
+function proxyStates({ engine, leaves }: ControlPlane): readonly ProxyState[] {
+  return engine.proxies().map(({ uuid, connected, inSync, namespace, serviceAccount }) => {
+    const leaf = leaves.current({ namespace, name: serviceAccount });
+    return {
+      uuid,
+      connected,
+      inSync,
+      ...(leaf && { certificate: { notBefore: leaf.notBefore, notAfter: leaf.notAfter } }),
+    };
+  });
 }
 
 function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {

@@ -24,6 +24,10 @@ import type { TestLeaf } from "./xds-pki.ts";
 const PATIENCE = 10_000;
 
 export interface Dial {
+  /** 127.0.0.1 by default. */
+  readonly host?: string;
+  /** The name that the server's certificate must have; `localhost` by default. */
+  readonly serverName?: string;
   readonly port: number;
   /** undefined: no client certificate. */
   readonly leaf?: TestLeaf | undefined;
@@ -73,12 +77,18 @@ export class Connection {
   }
 
   /** Resolves after the client's half of the handshake; with TLS 1.3 the server may still refuse. */
-  static async open({ port, leaf, trustedRoot }: Dial): Promise<Connection> {
+  static async open({
+    host = "127.0.0.1",
+    serverName = "localhost",
+    port,
+    leaf,
+    trustedRoot,
+  }: Dial): Promise<Connection> {
     const identity = leaf === undefined ? {} : { cert: leaf.certificate, key: leaf.key };
     const socket = connectTls({
-      host: "127.0.0.1",
+      host,
       port,
-      servername: "localhost",
+      servername: serverName,
       ca: trustedRoot,
       ALPNProtocols: ["h2"],
       ...identity,
