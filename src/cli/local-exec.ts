@@ -23,7 +23,6 @@ export function execCommand(): Command {
     .argument("<command...>", "after --")
     .option("-c, --container <name>", "whose environment and user; the first by default, envoy is the sidecar")
     .addOption(meshNameOption())
-    .passThroughOptions()
     .action(async (pod: string, command: string[], { name, container }: ExecFlags) => {
       const paths = statePaths(name);
       const plan = await meshClient(paths).exec(pod, container);

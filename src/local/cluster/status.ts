@@ -12,6 +12,7 @@ import { reportText } from "../../sources/files/file-source.ts";
 import type { ClusterPod } from "./cluster.ts";
 import type { ContainerView } from "./container-runner.ts";
 import type { Materialised } from "./materialise.ts";
+import type { PodRunView } from "./pod-runner.ts";
 import { SIDECAR } from "./pod-containers.ts";
 import type { ProxyState } from "./ports.ts";
 
@@ -110,11 +111,15 @@ export function toPodStatus({ pod, runner }: ClusterPod, proxies: readonly Proxy
     terminating: view.terminating,
     restarts: containers.reduce((sum, { restarts }) => sum + restarts, 0),
     createdAt,
-    message: view.message || (view.ready ? "" : troubleOf(containers)),
+    message: view.message || (isSettled(view) ? "" : troubleOf(containers)),
     warnings: [...view.warnings],
     containers,
     ...(proxyUuid === undefined ? {} : { proxy: toProxyStatus(proxyUuid, proxy) }),
   };
+}
+
+function isSettled({ ready, terminating, phase }: PodRunView): boolean {
+  return ready || terminating || phase === "Succeeded";
 }
 
 function toProxyStatus(uuid: string, state: ProxyState | undefined): NonNullable<PodStatus["proxy"]> {
