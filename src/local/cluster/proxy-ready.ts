@@ -7,7 +7,7 @@ import type { Millis } from "../../core/base/millis.ts";
 import type { Clock, ProxyState } from "./ports.ts";
 
 /** A proxy that stays connected without accepting all it is sent will not get better by waiting. */
-const PATIENCE: Millis = 20_000;
+const PATIENCE: Millis = 5_000;
 
 /** What is known of the proxies. */
 export interface ProxyWatch {
