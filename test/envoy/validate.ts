@@ -20,7 +20,7 @@ export interface EnvoyVerdict {
   readonly output: string;
 }
 
-interface ThrowAway {
+export interface ThrowAway {
   readonly root: string;
   readonly certificate: string;
   readonly key: Redacted<string>;
@@ -62,16 +62,24 @@ export function envoyFromEnvironment(): string {
   throw new Error("ENVOY_BIN is not set: set it to an Envoy binary, or run `npm test`, which finds or fetches one");
 }
 
-/** A root, and a leaf that it signed. */
+/** A root of its own, and a leaf that it signed. */
 export async function throwAway(): Promise<ThrowAway> {
+  const issue = await makeIssuer();
+  return issue("throw-away");
+}
+
+/** Makes a root; the result makes leaves for names, as DNS and as URI. */
+export async function makeIssuer(): Promise<(name: string) => Promise<ThrowAway>> {
   const now = Date.now();
   const validity = { notBefore: now - HOUR, notAfter: now + HOUR };
   const root = await createRoot({ commonName: "root", organization: "test", key: P256, ...validity });
   const signer = await openSigner(root, { certificate: "root", key: "its key" });
-  const { publicKey, privateKey } = await makeKeyPair(P256);
-  const names = { commonName: "throw-away", dnsSans: ["throw-away"], uriSans: [] };
-  const certificate = await signer.sign({ ...names, publicKey, ...validity });
-  return { root: root.certificate, certificate, key: await toKeyPem(privateKey) };
+  return async (name) => {
+    const { publicKey, privateKey } = await makeKeyPair(P256);
+    const names = { commonName: name, dnsSans: [name], uriSans: [`spiffe://test/${name}`] };
+    const { pem: certificate } = await signer.sign({ ...names, publicKey, ...validity });
+    return { root: root.certificate, certificate, key: await toKeyPem(privateKey) };
+  };
 }
 
 function runEnvoy(envoyBin: string, path: string): Promise<EnvoyVerdict> {
