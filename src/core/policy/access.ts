@@ -13,6 +13,7 @@ import type { NetworkAccess, NetworkPolicy } from "../ir/listener.ts";
 import type { NonEmpty, Principals } from "../ir/protocol.ts";
 import type { ConditionalAccess, Route, RouteMatch } from "../ir/route.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
+import { areDisjoint } from "./disjoint.ts";
 
 /** A kind of request, and all who may make it. */
 interface Grant {
@@ -94,9 +95,10 @@ function routesOf(grants: readonly Grant[]): readonly Omit<Route, "clusters">[] 
   });
 }
 
-/** Whether two patterns overlap is not asked: the condition is checked by Envoy on each request. */
+/** Errs towards yes: the condition is checked by Envoy on each request, so a needless one costs bytes alone. */
 function mayOverlap(a: RouteMatch, b: RouteMatch): boolean {
-  return a.method === undefined || b.method === undefined || a.method === b.method;
+  const methods = a.method === undefined || b.method === undefined || a.method === b.method;
+  return methods && !areDisjoint(a.pathRegex, b.pathRegex);
 }
 
 function isSubset(some: ReadonlySet<string>, all: ReadonlySet<string>): boolean {
