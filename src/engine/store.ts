@@ -18,7 +18,7 @@ export interface ObjectStore extends ObjectSink {
   findings(): readonly Finding[];
 }
 
-/** @param onChange - Called after each change that a compile could see, never for an object told again unchanged. */
+/** @param onChange - Called after each change of the snapshot or the findings, never for an object told again unchanged. */
 export function createStore(onChange: () => void): ObjectStore {
   const objects = new Map<KindName, Map<string, MeshObject>>();
   const complaints = new Map<string, readonly Finding[]>();
@@ -35,15 +35,16 @@ export function createStore(onChange: () => void): ObjectStore {
       const parsed = parseObject(raw);
       if (parsed === undefined) return [];
       const about = parsed.ok ? refText(refOf(parsed.value)) : parsed.findings.map((one) => refText(one.about))[0];
-      if (about !== undefined) complaints.set(about, parsed.findings);
+      const judged = about !== undefined && complain(complaints, about, parsed.findings);
       if (parsed.ok && keep(objects, parsed.value)) changed(parsed.value.kind);
-      else if (parsed.findings.length > 0) onChange();
+      else if (judged) onChange();
       return parsed.findings;
     },
     remove(ref) {
-      complaints.delete(refText(ref));
+      const judged = complain(complaints, refText(ref), []);
       const kind = kindNamed(ref);
       if (kind !== undefined && objects.get(kind)?.delete(keyOf(ref))) changed(kind);
+      else if (judged) onChange();
     },
     synced: onChange,
     snapshot() {
@@ -54,6 +55,14 @@ export function createStore(onChange: () => void): ObjectStore {
     },
     findings: () => tidyFindings([...complaints.values()].flat()),
   };
+}
+
+/** @returns false if that is what was said before. */
+function complain(complaints: Map<string, readonly Finding[]>, about: string, findings: readonly Finding[]): boolean {
+  const before = complaints.get(about) ?? [];
+  if (findings.length === 0) complaints.delete(about);
+  else complaints.set(about, findings);
+  return JSON.stringify(before) !== JSON.stringify(findings);
 }
 
 /** @returns false if the object was there already, word for word. */
@@ -80,5 +89,5 @@ function renewed(
 }
 
 function kindNamed({ kind }: ObjectRef): KindName | undefined {
-  return kind in emptySnapshot().objects ? (kind as KindName) : undefined;
+  return Object.hasOwn(emptySnapshot().objects, kind) ? (kind as KindName) : undefined;
 }
