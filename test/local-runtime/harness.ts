@@ -20,11 +20,21 @@ export class TestMachine {
   readonly #ready: Promise<void>;
   #next = 0;
 
-  constructor(starter: Starter, options: { readonly envoy?: string; readonly stateDir?: string } = {}) {
+  constructor(
+    starter: Starter,
+    options: { readonly envoy?: string; readonly stateDir?: string; readonly osm?: readonly string[] } = {},
+  ) {
     this.stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "osm-local-runtime-"));
     starter.own(this.stateDir);
     const { stateDir } = this;
-    const [program = "", ...args] = [...starter.outside, stateDir, ...starter.inside, stateDir, options.envoy ?? ""];
+    const [program = "", ...args] = [
+      ...starter.outside,
+      stateDir,
+      ...starter.inside,
+      stateDir,
+      options.envoy ?? "",
+      ...(options.osm ?? ["/bin/echo", "osm"]),
+    ];
     this.outer = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...starter.env } });
     this.ended = new Promise((resolve) => this.outer.once("close", (code) => resolve(code)));
     this.outer.stderr?.setEncoding("utf8").on("data", (text: string) => {

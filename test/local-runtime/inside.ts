@@ -24,8 +24,8 @@ export type Order =
   | { readonly do: "destroy"; readonly pod: string; readonly grace: number }
   | { readonly do: "close" };
 
-const [stateDir = "", envoy = ""] = process.argv.slice(2);
-const osm = [process.execPath, "-e", "console.log('osm', process.argv.slice(1).join(' '))", "--"];
+// What follows the first two is how `osm` is started inside pods.
+const [stateDir = "", envoy = "", ...osm] = process.argv.slice(2);
 const machine = await openMachine({ stateDir, osm, ...(envoy === "" ? {} : { envoy }) });
 const pods = new Map<string, PodSandbox>();
 const running = new Map<number, RunningProcess>();

@@ -165,6 +165,18 @@ describe("two machines", () => {
   });
 });
 
+describe("`osm` in a pod", () => {
+  it("is the executable itself, for every user, where there is one", async () => {
+    const machine = await new TestMachine(myself(), { osm: ["/bin/echo"] }).ready();
+    try {
+      await machine.pod("a", "10.244.0.10");
+      assert.equal((await machine.exec("a", ["osm", "hello"], { uid: 1234 })).output, "hello\n");
+    } finally {
+      await machine.end();
+    }
+  });
+});
+
 describe("a machine that cannot be", () => {
   it("is an error and leaves no record", async () => {
     const stateDir = mkdtempSync(join(tmpdir(), "osm-local-runtime-"));
