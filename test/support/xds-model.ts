@@ -143,16 +143,33 @@ export class ModelEnvoy<Req, Res> {
     if (asked.listener === undefined) this.#ask("listener", new Set());
   }
 
-  /** Handles a response; `refuse`: as if the resources were bad. */
-  receive(response: Res, refuse = false): void {
+  /** Handles a response as if its resources were bad. What it removes goes all the same, as in Envoy. */
+  refuse(response: Res): void {
     const received = this.#wire.response(response);
     this.#nonces[received.kind] = received.nonce;
-    if (refuse) return this.#answer(received, "refused");
+    this.#apply({ ...received, resources: new Map(), whole: false });
+    if (received.kind === "cluster") this.#ask("endpoints", new Set(this.holds.cluster.keys()));
+    this.#answer(received, "refused");
+  }
+
+  /** Envoy's own deadline of 15 s for endpoints: the cluster goes on without. */
+  giveUpOn(clusters: readonly string[]): void {
+    for (const name of clusters) this.cold.delete(name);
+    this.#warmed();
+  }
+
+  receive(response: Res): void {
+    const received = this.#wire.response(response);
+    this.#nonces[received.kind] = received.nonce;
     this.#apply(received);
     if (received.kind === "cluster") this.#ask("endpoints", new Set(this.holds.cluster.keys()));
     if (received.kind === "listener") this.#ask("route", new Set([...this.holds.listener.values()].map(targetOf)));
     if (received.kind === "cluster" && this.cold.size > 0) this.#heldBackAck = received;
     else this.#answer(received);
+    this.#warmed();
+  }
+
+  #warmed(): void {
     if (this.cold.size > 0) return;
     if (this.#heldBackAck !== undefined) this.#answer(this.#heldBackAck);
     this.#heldBackAck = undefined;
@@ -169,13 +186,15 @@ export class ModelEnvoy<Req, Res> {
   #apply({ kind, resources, removed, whole }: Received): void {
     const held = this.holds[kind];
     const gone = whole ? [...held.keys()].filter((name) => !resources.has(name)) : removed;
+    // What was dropped while it was on its way is not taken.
+    const wanted = kind === "cluster" || kind === "listener" ? undefined : (this.#names[kind] ?? new Set());
+    const taken = [...resources].filter(([name]) => wanted === undefined || wanted.has(name));
+    const changed = taken.filter(([name, body]) => held.get(name) !== body).map(([name]) => name);
     for (const name of gone) held.delete(name);
-    for (const [name, body] of resources) {
-      if (kind === "cluster" && held.get(name) !== body) this.cold.add(name);
-      held.set(name, body);
-    }
-    if (kind === "cluster") for (const name of gone) this.cold.delete(name);
-    if (kind === "endpoints") for (const name of [...resources.keys(), ...removed]) this.cold.delete(name);
+    for (const [name, body] of taken) held.set(name, body);
+    if (kind === "cluster" || kind === "endpoints") for (const name of gone) this.cold.delete(name);
+    if (kind === "cluster") for (const name of changed) this.cold.add(name);
+    if (kind === "endpoints") for (const [name] of taken) this.cold.delete(name);
   }
 
   #askClusters(): void {

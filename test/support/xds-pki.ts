@@ -30,7 +30,7 @@ export async function testRoot(commonName = "test root"): Promise<TestRoot> {
     issue: async (name, { life = HOUR, uri } = {}) => {
       const { publicKey, privateKey } = await makeKeyPair(P256);
       const notAfter = Date.now() + life;
-      const certificate = await signer.sign({
+      const { pem: certificate } = await signer.sign({
         commonName: name,
         dnsSans: ["localhost", name],
         uriSans: uri === undefined ? [] : [uri],
