@@ -51,11 +51,15 @@ export const clustersOfRoutes: (table: RouteConfiguration) => readonly string[] 
 
 /** The SDS names in a TLS transport socket. */
 export function secretsOf(socket: TransportSocket | undefined): readonly string[] {
-  if (socket?.configType.case !== "typedConfig") return [];
-  const config = socket.configType.value;
+  return socket === undefined ? [] : secretsOfSocket(socket);
+}
+
+const secretsOfSocket = memoByObject(({ configType }: TransportSocket): readonly string[] => {
+  if (configType.case !== "typedConfig") return [];
+  const config = configType.value;
   const context = anyUnpack(config, UpstreamTlsContextSchema) ?? anyUnpack(config, DownstreamTlsContextSchema);
   return context?.commonTlsContext === undefined ? [] : secretsOfContext(context.commonTlsContext);
-}
+});
 
 function secretsOfContext({
   tlsCertificateSdsSecretConfigs,
