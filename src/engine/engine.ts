@@ -5,9 +5,11 @@
  */
 import { type Finding, finding, tidyFindings } from "../core/base/finding.ts";
 import type { ProxyIdentity } from "../core/base/identity.ts";
+import type { ResourceCache } from "../xds/cache.ts";
 import type { XdsObserver } from "../xds/observer.ts";
-import { type ResourceKind, SEND_ORDER } from "../xds/resource.ts";
+import { type ProxyResources, type ResourceKind, SEND_ORDER } from "../xds/resource.ts";
 import type { Admission } from "../xds/service.ts";
+import type { CompiledProxy } from "./compile.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 import type { ObjectSink } from "./ports.ts";
 import { type ConnectedProxy, createProxyRegistry } from "./proxies.ts";
@@ -76,7 +78,9 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     sent: () => ({ ...sent }),
     admit: (identity) => admit(loop, identity),
     proxies: () =>
-      [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) => stateOf(proxy, registry.read(proxy.uuid), options)),
+      [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
+        stateOf(proxy, registry.read(proxy.uuid), options.cache),
+      ),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -103,33 +107,24 @@ function admit(loop: Loop, { uuid, serviceAccount }: ProxyIdentity): Admission {
   return { kind: "admitted", proxy: uuid };
 }
 
-function stateOf(
-  {
-    uuid,
-    pod,
-  }: {
-    readonly uuid: string;
-    readonly pod: { readonly meta: { namespace: string; name: string }; serviceAccount: string };
-  },
-  connection: ConnectedProxy | undefined,
-  { cache }: Pick<LoopOptions, "cache">,
-): ProxyState {
-  const wanted = cache.read(uuid);
-  const inSync =
-    wanted !== undefined &&
-    connection !== undefined &&
-    connection.rejections.length === 0 &&
-    SEND_ORDER.every(
-      (kind) => wanted[kind].byName.size === 0 || connection.acknowledged.get(kind) === wanted[kind].version,
-    );
+function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, cache: ResourceCache): ProxyState {
+  const { uuid, pod } = proxy;
   return {
     uuid,
     namespace: pod.meta.namespace,
     pod: pod.meta.name,
     serviceAccount: pod.serviceAccount,
     connected: connection !== undefined,
-    inSync,
+    inSync: connection !== undefined && isInSync(proxy, connection, cache.read(uuid)),
   };
+}
+
+function isInSync({ ir }: CompiledProxy, connection: ConnectedProxy, wanted: ProxyResources | undefined): boolean {
+  if (wanted === undefined || connection.rejections.length > 0) return false;
+  // A proxy that neither calls nor serves anybody asks for no secret, so it accepts none.
+  const usesSecrets = ir.inbound !== undefined || ir.upstreams.some(({ kind }) => kind === "mesh");
+  const asked = (kind: ResourceKind): boolean => (kind === "secret" ? usesSecrets : wanted[kind].byName.size > 0);
+  return SEND_ORDER.filter(asked).every((kind) => connection.acknowledged.get(kind) === wanted[kind].version);
 }
 
 function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {

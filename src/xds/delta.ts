@@ -165,7 +165,9 @@ function planDelta(type: DeltaType, group: ResourceGroup, removals: boolean): Pl
   }
   const next = { ...type, base: group, stale: withheld, claimed: false };
   const complete = withheld.size === 0;
-  if (resources.length === 0 && removed.length === 0) return { type: next, content: undefined, complete };
+  // A new client waits for the first answer to a wildcard, up to its fetch timeout, even if there is nothing to tell.
+  const expected = type.claimed && type.wildcard && type.stale.size === 0;
+  if (resources.length === 0 && removed.length === 0 && !expected) return { type: next, content: undefined, complete };
   resources.sort((a, b) => (a.name < b.name ? -1 : 1));
   const content: Content = {
     version: group.version,
