@@ -32,7 +32,7 @@ export function writeControllerReport(stateDir: string, state: ControllerState):
   renameSync(`${path}.new`, path);
 }
 
-/** Writes each object to `<dir>/<kind>/<namespace>.<name>.json`; readers see whole files only. */
+/** Writes each object to `<dir>/<kind>/<namespace or _cluster>.<name>.json`; readers see whole files only. */
 export function directorySink(dir: string): ObjectSink {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -50,8 +50,10 @@ export function directorySink(dir: string): ObjectSink {
   };
 }
 
+// A name that starts with a dot would be taken for an editor's file and not be read.
 function objectPath(dir: string, { kind, namespace, name }: ObjectRef): string {
-  return join(dir, encodeURIComponent(kind.toLowerCase()), `${encodeURIComponent(`${namespace}.${name}`)}.json`);
+  const file = `${namespace === "" ? "_cluster" : namespace}.${name}`;
+  return join(dir, encodeURIComponent(kind.toLowerCase()), `${encodeURIComponent(file)}.json`);
 }
 
 export interface ExternalControlPlane extends ProxyWatch {
