@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { buildRedirection } from "../../src/core/inject/redirection.ts";
 import { readLauncher } from "../../src/local/runtime/launcher-record.ts";
 import { execArgv, podEnvironment } from "../../src/local/runtime/pod-argv.ts";
-import { ENVOY_UID, type ProbeAction, type ProbeResult } from "../../src/local/runtime/ports.ts";
+import { ENVOY_UID, MACHINE_ADDRESS, type ProbeAction, type ProbeResult } from "../../src/local/runtime/ports.ts";
 import { envoyBinary } from "../../src/local/tools/envoy.ts";
 import { systemTools } from "../../src/local/tools/system.ts";
 import { TestMachine } from "./harness.ts";
@@ -68,6 +68,7 @@ export function networkCases(who: string, makeStarter: () => Starter): void {
         table: [
           { ip: VIP, port: 80, protocol: "tcp", endpoints },
           { ip: "10.96.0.11", port: 80, protocol: "tcp", endpoints: [] },
+          { ip: "10.96.0.12", port: 5353, protocol: "tcp", endpoints: [{ ip: MACHINE_ADDRESS, port: 53 }] },
         ],
       });
       const ports = [{ name: "http", port: 80, protocol: "tcp" as const }];
@@ -89,9 +90,9 @@ export function networkCases(who: string, makeStarter: () => Starter): void {
       }
     });
 
-    it("answers DNS over TCP too", async () => {
+    it("answers DNS over TCP too, by way of a service whose endpoint is the machine, as the control plane's is", async () => {
       const script =
-        "import socket,struct\nq=bytes.fromhex('000701000001000000000000')+b'\\x03web\\x04shop\\x03svc\\x07cluster\\x05local\\0\\0\\1\\0\\1'\ns=socket.create_connection(('10.244.0.1',53));s.sendall(struct.pack('>H',len(q))+q)\nprint(socket.inet_ntoa(s.recv(999)[-4:]))";
+        "import socket,struct\nq=bytes.fromhex('000701000001000000000000')+b'\\x03web\\x04shop\\x03svc\\x07cluster\\x05local\\0\\0\\1\\0\\1'\ns=socket.create_connection(('10.96.0.12',5353));s.sendall(struct.pack('>H',len(q))+q)\nprint(socket.inet_ntoa(s.recv(999)[-4:]))";
       const { output } = await machine.exec("client", ["python3", "-c", script]);
       assert.equal(output, `${VIP}\n`);
     });
