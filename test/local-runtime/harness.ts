@@ -1,6 +1,6 @@
 /** Starts machines for tests and talks to them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,6 +9,23 @@ import { logPath } from "../../src/local/runtime/logs.ts";
 import type { PodOptions, ProcessExit, ProcessOptions } from "../../src/local/runtime/ports.ts";
 import type { Order } from "./inside.ts";
 import type { Starter } from "./starters.ts";
+
+/** All processes of a namespace, found by that and not by what a machine wrote down. */
+export function population(kind: "net" | "pid", space: string): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && namespaceOf(pid, kind) === space);
+}
+
+/** A zombie does not count: it waits for the host's first process to take note of it. */
+export function namespaceOf(pid: number, kind: "net" | "pid"): string | undefined {
+  try {
+    if (/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return undefined;
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
+  } catch {
+    return undefined;
+  }
+}
 
 export class TestMachine {
   readonly stateDir: string;
@@ -35,7 +52,12 @@ export class TestMachine {
       options.envoy ?? "",
       ...(options.osm ?? ["/bin/echo", "osm"]),
     ];
-    this.outer = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...starter.env } });
+    // The strictest umask that people set must not close a pod's files to its users.
+    const umask = ["-c", 'umask 077; exec "$@"', "umask", program];
+    this.outer = spawn("sh", [...umask, ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...starter.env },
+    });
     this.ended = new Promise((resolve) => this.outer.once("close", (code) => resolve(code)));
     this.outer.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;

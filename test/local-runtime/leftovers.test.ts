@@ -1,13 +1,13 @@
 /** However a machine ends, nothing of it is left; and two of them do not meet. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killLeftovers, stopMachine } from "../../src/local/runtime/launch.ts";
 import { type LauncherRecord, readLauncher } from "../../src/local/runtime/launcher-record.ts";
-import { TestMachine } from "./harness.ts";
+import { namespaceOf, population, TestMachine } from "./harness.ts";
 import { myself, noOrdinaryUser, ordinaryUser, type Starter } from "./starters.ts";
 
 /** What the host's network and mounts look like. */
@@ -20,23 +20,6 @@ function host(): Readonly<Record<string, string>> {
     namespaces,
     forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8"),
   };
-}
-
-/** All processes of a machine, found by its process namespace and not by what the machine wrote down. */
-function population(space: string): number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid) && spaceOf(pid) === space);
-}
-
-/** A zombie does not count: it waits for the host's first process to take note of it. */
-function spaceOf(pid: number): string | undefined {
-  try {
-    if (/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return undefined;
-    return readlinkSync(`/proc/${pid}/ns/pid`);
-  } catch {
-    return undefined;
-  }
 }
 
 async function eventually(what: string, condition: () => boolean): Promise<void> {
@@ -65,8 +48,8 @@ function endingCases(who: string, makeStarter: () => Starter): void {
       await machine.start("a", ["sh", "-c", "trap '' TERM; setsid sleep 300 & while :; do sleep 1; done"]);
       const record = readLauncher(machine.stateDir);
       assert.ok(record?.init !== undefined && record.main !== undefined);
-      const space = spaceOf(record.init.pid);
-      assert.ok(space !== undefined && population(space).length >= 5);
+      const space = namespaceOf(record.init.pid, "net");
+      assert.ok(space !== undefined && population("net", space).length >= 3);
       return { machine, record, space };
     }
 
@@ -80,7 +63,7 @@ function endingCases(who: string, makeStarter: () => Starter): void {
         const asBefore = host();
         const { machine, record, space } = await populated();
         process.kill(record[victim]?.pid ?? 0, "SIGKILL");
-        await eventually("processes are left", () => population(space).length === 0);
+        await eventually("processes are left", () => population("net", space).length === 0);
         await killLeftovers(machine.stateDir);
         assert.deepEqual(readdirSync(machine.stateDir), ["logs"]);
         assert.deepEqual(host(), asBefore);
@@ -92,7 +75,7 @@ function endingCases(who: string, makeStarter: () => Starter): void {
       const { machine, record, space } = await populated();
       process.kill(record.outer.pid, "SIGTERM");
       assert.equal(await machine.ended, 7);
-      assert.equal(population(space).length, 0);
+      assert.equal(population("net", space).length, 0);
       assert.deepEqual(readdirSync(machine.stateDir), ["logs"]);
     });
 
@@ -100,7 +83,7 @@ function endingCases(who: string, makeStarter: () => Starter): void {
       const { machine, record, space } = await populated();
       process.kill(record.main?.pid ?? 0, "SIGSTOP");
       assert.equal(await stopMachine(machine.stateDir, 300), true);
-      assert.equal(population(space).length, 0);
+      assert.equal(population("net", space).length, 0);
       assert.equal(await stopMachine(machine.stateDir, 300), false);
     });
 
@@ -109,10 +92,10 @@ function endingCases(who: string, makeStarter: () => Starter): void {
       process.kill(record.main?.pid ?? 0, "SIGSTOP");
       process.kill(record.outer.pid, "SIGINT");
       await sleep(300);
-      assert.notEqual(population(space).length, 0);
+      assert.notEqual(population("net", space).length, 0);
       process.kill(record.outer.pid, "SIGINT");
       assert.equal(await machine.ended, 137);
-      assert.equal(population(space).length, 0);
+      assert.equal(population("net", space).length, 0);
     });
 
     it("leaves the folder free for the next, which refuses to share it while it lives", async () => {

@@ -89,10 +89,20 @@ export function signalProcess(target: HostProcess, signal: NodeJS.Signals): bool
 
 /** Children of a process, oldest first. */
 export function childrenOf(pid: number): HostProcess[] {
+  return processesWith(1, pid);
+}
+
+/** Members of the process group that `leader` leads, oldest first. */
+export function groupOf(leader: number): HostProcess[] {
+  return processesWith(2, leader);
+}
+
+/** `field` counts from the process's state, which is 0. */
+function processesWith(field: number, value: number): HostProcess[] {
   const found = readdirSync("/proc").flatMap((name) => {
     const fields = /^\d+$/.test(name) ? statFields(Number(name)) : undefined;
     const startTicks = fields?.[19];
-    return fields?.[1] === String(pid) && startTicks !== undefined ? [{ pid: Number(name), startTicks }] : [];
+    return fields?.[field] === String(value) && startTicks !== undefined ? [{ pid: Number(name), startTicks }] : [];
   });
   return found.sort((a, b) => Number(a.startTicks) - Number(b.startTicks) || a.pid - b.pid);
 }

@@ -5,10 +5,10 @@ import { envoyProgram, execArgv, podArgv, podEnvironment } from "./pod-argv.ts";
 const tools = { nsenter: "/nsenter", setpriv: "/setpriv", sh: "/sh" };
 
 describe("podArgv", () => {
-  it("enters the pod's three namespaces, then drops to the user", () => {
+  it("enters the pod's namespaces, then drops to the user", () => {
     const argv = podArgv(tools, 12, { argv: ["serve", "--port", "80"], uid: 1000, gid: 2000 });
-    assert.deepEqual(argv.slice(0, 7), ["/nsenter", "-t", "12", "-n", "-m", "-u", "--"]);
-    assert.deepEqual(argv.slice(7, 13), ["/setpriv", "--reuid", "1000", "--regid", "2000", "--clear-groups"]);
+    assert.deepEqual(argv.slice(0, 8), ["/nsenter", "-t", "12", "-n", "-m", "-u", "-p", "--"]);
+    assert.deepEqual(argv.slice(8, 14), ["/setpriv", "--reuid", "1000", "--regid", "2000", "--clear-groups"]);
     assert.deepEqual(argv.slice(-4), ["--", "serve", "--port", "80"]);
   });
 
@@ -37,7 +37,7 @@ describe("execArgv", () => {
   it("goes through the machine to the pod", () => {
     const argv = execArgv(tools, { ...order, rootless: false });
     assert.deepEqual(argv.slice(0, 7), ["/nsenter", "-t", "4711", "-m", "-p", "-n", "--"]);
-    assert.deepEqual(argv.slice(7, 17), ["/nsenter", "-t", "12", "-n", "-m", "-u", "--", "env", "-i", "A=b c"]);
+    assert.deepEqual(argv.slice(7, 18), ["/nsenter", "-t", "12", "-n", "-m", "-u", "-p", "--", "env", "-i", "A=b c"]);
   });
 
   it("enters the user namespace first without root", () => {

@@ -31,13 +31,16 @@ const STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 
 type Program = Pick<ProcessOptions, "argv" | "uid" | "gid" | "cwd">;
 
-/** From the machine: enters the namespaces of the process `pid`, drops powers and becomes the program. One process. */
+/**
+ * From the machine: enters the namespaces of the process `pid`, drops powers and runs the program, as a
+ * child: only children are in a process namespace that was entered. `nsenter` waits and ends as the child did.
+ */
 export function podArgv(
   tools: Pick<SystemTools, "nsenter" | "setpriv" | "sh">,
   pid: number,
   program: Program,
 ): string[] {
-  return [tools.nsenter, "-t", String(pid), "-n", "-m", "-u", "--", ...asUser(tools, program)];
+  return [tools.nsenter, "-t", String(pid), "-n", "-m", "-u", "-p", "--", ...asUser(tools, program)];
 }
 
 /**
@@ -65,7 +68,7 @@ export function execArgv(
   const user = rootless ? ["-U", "--preserve-credentials"] : [];
   const machine = [tools.nsenter, "-t", String(init), ...user, "-m", "-p", "-n", "--"];
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const pod = [tools.nsenter, "-t", String(pid), "-n", "-m", "-u", "--"];
+  const pod = [tools.nsenter, "-t", String(pid), "-n", "-m", "-u", "-p", "--"];
   return [...machine, ...pod, "env", "-i", ...settings, ...asUser(tools, program)];
 }
 

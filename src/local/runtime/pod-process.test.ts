@@ -64,6 +64,16 @@ describe("stop", () => {
     assert.match(readFileSync(log, "utf8"), /done/);
   });
 
+  it("asks the program alone where another process waits for it", async () => {
+    const log = join(folder, "relayed.log");
+    const program = "trap 'sleep 0.2; exit 5' TERM; echo up; while :; do sleep 0.05; done";
+    const argv = ["setsid", "sh", "-c", 'sh -c "$1"; exit $?', "waits", program];
+    const running = startProcess({ argv, env, logFile: log, relayed: true });
+    await eventually(() => readFileSync(log, "utf8").includes("up"));
+    await running.stop(5_000);
+    assert.deepEqual(await running.exited, { code: 5, signal: null });
+  });
+
   it("kills what ignores SIGTERM after the grace, children included, and can be called twice", async () => {
     const log = join(folder, "stubborn.log");
     const running = shell(

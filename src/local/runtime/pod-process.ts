@@ -8,6 +8,7 @@ import { appendFileSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Millis } from "../../core/base/millis.ts";
+import { groupOf, signalProcess } from "./launcher-record.ts";
 import type { ProcessExit, RunningProcess } from "./ports.ts";
 
 const POLL: Millis = 25;
@@ -18,12 +19,14 @@ export interface StartOptions {
   /** Whole command line, with an absolute program that leads its own session (`setsid`). */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The first process only waits for the program and ends as it did (`nsenter`): SIGTERM is for its children. */
+  readonly relayed?: boolean;
   /** File that standard output and error are appended to; absent: they are dropped. */
   readonly logFile?: string;
 }
 
 /** Starts the process. Never throws: a refusal of the system is an exit with 126 and a line in the log. */
-export function startProcess({ argv, env, logFile }: StartOptions): RunningProcess {
+export function startProcess({ argv, env, logFile, relayed = false }: StartOptions): RunningProcess {
   const [program = "", ...args] = argv;
   const log = logFile === undefined ? undefined : openLog(logFile);
   let child: ChildProcess;
@@ -39,10 +42,14 @@ export function startProcess({ argv, env, logFile }: StartOptions): RunningProce
     child.once("exit", (code, signal) => resolve({ code, signal }));
     child.once("error", (error) => resolve(neverStarted(error, logFile).exited));
   });
-  return supervise(child.pid, exited);
+  return supervise(child.pid, exited, relayed ? askChildren : askGroup);
 }
 
-function supervise(pid: number | undefined, exited: Promise<ProcessExit>): RunningProcess {
+function supervise(
+  pid: number | undefined,
+  exited: Promise<ProcessExit>,
+  ask: (leader: number) => void,
+): RunningProcess {
   if (pid === undefined) return { pid: 0, exited, stop: async () => void (await exited) };
   let over = false;
   let stopping: Promise<void> | undefined;
@@ -54,7 +61,7 @@ function supervise(pid: number | undefined, exited: Promise<ProcessExit>): Runni
   });
   const stop = async (grace: Millis): Promise<void> => {
     const deadline = Date.now() + grace;
-    signalGroup(pid, "SIGTERM");
+    ask(pid);
     while (Date.now() < deadline && signalGroup(pid, 0)) await sleep(POLL);
     signalGroup(pid, "SIGKILL");
     await ended;
@@ -68,6 +75,15 @@ function supervise(pid: number | undefined, exited: Promise<ProcessExit>): Runni
       return stopping;
     },
   };
+}
+
+function askGroup(leader: number): void {
+  signalGroup(leader, "SIGTERM");
+}
+
+/** The group without its leader, whose death would hide how the program ended. */
+function askChildren(leader: number): void {
+  for (const one of groupOf(leader)) if (one.pid !== leader) signalProcess(one, "SIGTERM");
 }
 
 /** Signals the whole group that `leader` leads. Returns whether anybody was there. 0 only asks. */

@@ -1,7 +1,7 @@
 /**
  * What a pod is made of: the files that it sees, and the script that makes its namespaces a pod. Text only.
  *
- * The script runs as the first process of new network, mount and UTS namespaces below the machine's.
+ * The script runs as the first process of new network, mount, process and UTS namespaces below the machine's.
  *
  * @module
  */
@@ -11,6 +11,8 @@ import { MACHINE_ADDRESS, type PodOptions } from "./ports.ts";
 const GATEWAY = "169.254.1.1";
 /** Hardware address of the machine's end of every pod's link. */
 const GATEWAY_LINK = "ee:ee:ee:ee:ee:ee";
+/** What the script prints when the namespaces exist; it then waits for a line, written once the link is there. */
+export const SANDBOX_APART = "sandbox apart";
 /** What the script prints when the pod stands. */
 export const SANDBOX_READY = "sandbox ready";
 
@@ -47,26 +49,27 @@ export function linkName(ip: string): string {
   return `pod-${ip.split(".").slice(2).join("-")}`;
 }
 
-/** Input for `ip -batch` inside the pod. Process 1 is the machine's first, so its network is the machine's. */
-export function podLinkCommands(ip: string): string {
+/** Input for `ip -batch` in the machine: the link, whose other end goes to the pod of process `pid`, and the way to it. */
+export function machineLinkCommands(ip: string, pid: number): string {
+  const name = linkName(ip);
   return [
-    `link set lo up`,
-    `link add eth0 address ${podLink(ip)} type veth peer name ${linkName(ip)} address ${GATEWAY_LINK} netns 1`,
-    `address add ${ip}/32 dev eth0`,
-    `link set eth0 up`,
-    `neighbour add ${GATEWAY} lladdr ${GATEWAY_LINK} dev eth0 nud permanent`,
-    `route add ${GATEWAY} dev eth0 scope link`,
-    `route add default via ${GATEWAY} dev eth0 src ${ip}`,
+    `link add ${name} address ${GATEWAY_LINK} type veth peer name eth0 address ${podLink(ip)} netns ${pid}`,
+    `link set ${name} up`,
+    `neighbour replace ${ip} lladdr ${podLink(ip)} dev ${name} nud permanent`,
+    `route replace ${ip}/32 dev ${name} src ${MACHINE_ADDRESS}`,
     "",
   ].join("\n");
 }
 
-/** Input for `ip -batch` in the machine, once the pod's link is there. */
-export function machineLinkCommands(ip: string): string {
+/** Input for `ip -batch` inside the pod, once its end of the link is there. */
+export function podLinkCommands(ip: string): string {
   return [
-    `link set ${linkName(ip)} up`,
-    `neighbour replace ${ip} lladdr ${podLink(ip)} dev ${linkName(ip)} nud permanent`,
-    `route replace ${ip}/32 dev ${linkName(ip)} src ${MACHINE_ADDRESS}`,
+    "link set lo up",
+    `address add ${ip}/32 dev eth0`,
+    "link set eth0 up",
+    `neighbour add ${GATEWAY} lladdr ${GATEWAY_LINK} dev eth0 nud permanent`,
+    `route add ${GATEWAY} dev eth0 scope link`,
+    `route add default via ${GATEWAY} dev eth0 src ${ip}`,
     "",
   ].join("\n");
 }
@@ -82,7 +85,7 @@ export function probeExemption(): string {
 
 /** Paths that the script is told. All absolute. */
 export interface SetupPaths {
-  /** The pod's folder: `seen/`, `resolv.conf`, `hosts`, `nsswitch.conf`, `links`, `redirection`. */
+  /** The pod's folder: `seen/`, `resolv.conf`, `hosts`, `nsswitch.conf`, `links`, `redirection`, `exemption`. */
   readonly folder: string;
   /** Where `seen/` is mounted. */
   readonly mountPoint: string;
@@ -97,25 +100,32 @@ export interface SetupPaths {
 export function setupArgv(sh: string, paths: SetupPaths): string[] {
   const lines = [
     "set -e",
+    // Redirection is for IPv4 only, so a pod must have no other way out. Counts for links that are yet to come.
+    "if [ -e /proc/sys/net/ipv6/conf/default/disable_ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; fi",
+    `echo ${quote(SANDBOX_APART)}`,
+    "read -r _",
     'cd "$1"',
     "for file in resolv.conf hosts nsswitch.conf; do",
     '  if [ -e "$file" ] && [ -e "/etc/$file" ]; then mount --bind "$file" "$(readlink -f "/etc/$file")"; fi',
     "done",
     'mount --bind seen "$2"',
+    // Without root, flags that the folder's file system has must stay; where even this is refused the folder is writable.
+    'for flags in ro ro,nosuid,nodev; do mount -o "remount,bind,$flags" "$2" 2>/dev/null && break; done',
     ...Object.entries(paths.programs).map(([name, path]) => `mount --bind ${quote(path)} "$2"/bin/${name}`),
     // The host's name cache would answer for it.
     "if [ -d /run/nscd ]; then mount -t tmpfs none /run/nscd; fi",
     // Through /proc only the real root may; the command asks the kernel, which asks for power over this namespace alone.
     'hostname "$3" 2>/dev/null || echo "$3" > /proc/sys/kernel/hostname',
     "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start",
-    // Redirection is for IPv4 only, so a pod must have no other way out.
-    "if [ -e /proc/sys/net/ipv6/conf/default/disable_ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; fi",
     `${paths.ip.map(quote).join(" ")} -batch links`,
     `if [ -e redirection ]; then ${paths.iptablesRestore.map(quote).join(" ")} --noflush redirection; fi`,
     `if [ -e redirection ]; then ${paths.iptablesRestore.map(quote).join(" ")} --noflush exemption; fi`,
     `echo ${quote(SANDBOX_READY)}`,
     "cd /",
-    "exec sleep 2147483647 </dev/null >/dev/null 2>&1",
+    "exec </dev/null >/dev/null 2>&1",
+    // As the pod's first process the shell reaps what is orphaned while it waits. A program may kill all that it sees,
+    // this sleep included; the first process itself it cannot.
+    "while :; do sleep 2147483647 || :; done",
   ];
   return [sh, "-c", lines.join("\n"), "pod", paths.folder, paths.mountPoint, paths.hostname];
 }

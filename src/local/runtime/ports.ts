@@ -56,7 +56,10 @@ export interface PodOptions {
 /** A pod's namespaces. Ends with `destroy`. */
 export interface PodSandbox {
   readonly ip: string;
-  /** Process id, inside the machine's process namespace, of the process that holds the namespaces. For `execArgv`. */
+  /**
+   * Process id, inside the machine's process namespace, of the pod's first process, which holds the namespaces. For
+   * `execArgv`. A pod has a process namespace of its own: it sees and ends its own processes only.
+   */
   readonly pid: number;
   /** Where `PodOptions.files` are seen from inside the pod, for the bootstrap builder. The same for every pod. */
   readonly files: string;
@@ -94,11 +97,14 @@ export interface EnvoyOptions {
 }
 
 export interface RunningProcess {
-  /** Inside the machine's process namespace. Leader of its own process group and session. */
+  /** Inside the machine's process namespace: the process that waits for the program. Leads the program's group. */
   readonly pid: number;
   /** Never rejects. `code` is null if and only if a signal ended it. */
   readonly exited: Promise<ProcessExit>;
-  /** SIGTERM to the process, SIGKILL to its whole group after `grace` or as soon as the process ended. Idempotent. */
+  /**
+   * SIGTERM to the program and the children in its group, SIGKILL to what is left of them after `grace`. A program that
+   * ends by itself takes its group with it at once, as a container does. Idempotent.
+   */
   stop(grace: Millis): Promise<void>;
 }
 

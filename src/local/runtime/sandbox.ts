@@ -4,12 +4,12 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readlinkSync } from "node:fs";
 import { chmod, chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Millis } from "../../core/base/millis.ts";
 import { runCommand, tryCommand } from "../tools/command.ts";
 import type { SystemTools } from "../tools/system.ts";
+import { childrenOf } from "./launcher-record.ts";
 import { logPath } from "./logs.ts";
 import { envoyProgram, podArgv, podEnvironment } from "./pod-argv.ts";
 import { startProcess } from "./pod-process.ts";
@@ -24,6 +24,7 @@ import {
 } from "./ports.ts";
 import { probePod } from "./probe.ts";
 
+const SPACES = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const SETUP_TIMEOUT: Millis = 20_000;
 
 /** What all pods of a machine share. */
@@ -51,9 +52,8 @@ export async function createSandbox(
   try {
     await writePodFolder(context, options, folder);
     holder = startHolder(context, options, folder);
-    await becomesReady(holder);
-    await runCommand([...context.tools.ip, "-batch", "-"], { input: setup.machineLinkCommands(options.ip) });
-    return new Sandbox({ context, options, folder, holder, onEnd });
+    const pid = await withinTime(setUp(holder, context, options));
+    return new Sandbox({ context, options, folder, holder, pid, onEnd });
   } catch (cause) {
     holder?.kill("SIGKILL");
     await dropLink(context, options.ip);
@@ -85,6 +85,7 @@ async function writePodFolder({ osm, envoy }: SandboxContext, options: PodOption
   for (const [name, text] of Object.entries(options.files ?? {})) await writeEnvoyFile(join(seen, "envoy", name), text);
   // Whatever the umask was: the pod's users must get to their files.
   for (const path of [folder, seen, join(seen, "bin"), join(seen, "envoy")]) await chmod(path, 0o755);
+  for (const name of ["resolv.conf", "hosts", "nsswitch.conf"]) await chmod(join(folder, name), 0o644);
 }
 
 async function writeEnvoyFile(path: string, text: string): Promise<void> {
@@ -101,30 +102,57 @@ function startHolder(context: SandboxContext, options: PodOptions, folder: strin
     ...(envoy === undefined ? {} : { envoy }),
   };
   const paths = { folder, mountPoint, hostname: options.hostname, ip: tools.ip, iptablesRestore, programs };
-  const args = ["--net", "--mount", "--uts", "--", ...setup.setupArgv(tools.sh, paths)];
-  return spawn(tools.setsid, [tools.unshare, ...args], { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
+  const args = [...SPACES, "--", ...setup.setupArgv(tools.sh, paths)];
+  return spawn(tools.setsid, [tools.unshare, ...args], { stdio: ["pipe", "pipe", "pipe"], cwd: "/" });
 }
 
-function becomesReady(holder: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    const timer = setTimeout(
-      () => reject(new Error(`not set up within ${SETUP_TIMEOUT} ms: ${said.trim()}`)),
-      SETUP_TIMEOUT,
-    );
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      act();
-    };
-    holder.once("error", (error) => settle(() => reject(error)));
-    holder.once("close", (code) => settle(() => reject(new Error(`set-up ended with ${code}: ${said.trim()}`))));
-    holder.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-    });
-    holder.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      if (text.includes(setup.SANDBOX_READY)) settle(resolve);
-    });
+/** Leads the script through its two steps. Returns the pod's first process. */
+async function setUp(holder: ChildProcess, { tools }: SandboxContext, { ip }: PodOptions): Promise<number> {
+  const says = listenTo(holder);
+  await says(setup.SANDBOX_APART);
+  const [first] = childrenOf(holder.pid ?? 0);
+  if (first === undefined) throw new Error("the sandbox has no first process");
+  await runCommand([...tools.ip, "-batch", "-"], { input: setup.machineLinkCommands(ip, first.pid) });
+  holder.stdin?.on("error", () => undefined).end("\n"); // if the script is gone, the next line says so
+  await says(setup.SANDBOX_READY);
+  return first.pid;
+}
+
+/** Returns a function that waits until the script has said a word, and rejects if it ends instead. */
+function listenTo(holder: ChildProcess): (word: string) => Promise<void> {
+  let said = "";
+  let complaints = "";
+  let check: () => void = () => undefined;
+  holder.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+    check();
   });
+  holder.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    complaints += text;
+  });
+  const ended = new Promise<never>((_, reject) => {
+    holder.once("error", reject);
+    holder.once("close", (code) => reject(new Error(`set-up ended with ${code}: ${complaints.trim()}`)));
+  });
+  // It ends one day, when nobody waits any more.
+  ended.catch(() => undefined);
+  return (word) => {
+    const heard = new Promise<void>((resolve) => {
+      check = () => {
+        if (said.includes(word)) resolve();
+      };
+      check();
+    });
+    return Promise.race([heard, ended]);
+  };
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not set up within ${SETUP_TIMEOUT} ms`)), SETUP_TIMEOUT);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 async function dropLink({ tools }: SandboxContext, ip: string): Promise<void> {
@@ -136,7 +164,9 @@ interface SandboxParts {
   readonly context: SandboxContext;
   readonly options: PodOptions;
   readonly folder: string;
+  /** `unshare`: ends when the pod's first process does. */
   readonly holder: ChildProcess;
+  readonly pid: number;
   readonly onEnd: (pod: PodSandbox) => void;
 }
 
@@ -149,21 +179,18 @@ class Sandbox implements PodSandbox {
   readonly #folder: string;
   readonly #holder: ChildProcess;
   readonly #onEnd: (pod: PodSandbox) => void;
-  readonly #network: string;
   readonly #running = new Set<RunningProcess>();
   #destroyed: Promise<void> | undefined;
 
-  constructor({ context, options, folder, holder, onEnd }: SandboxParts) {
-    if (holder.pid === undefined) throw new Error("the sandbox has no process");
+  constructor({ context, options, folder, holder, pid, onEnd }: SandboxParts) {
     this.ip = options.ip;
-    this.pid = holder.pid;
+    this.pid = pid;
     this.files = join(context.mountPoint, "envoy");
     this.#context = context;
     this.#options = options;
     this.#folder = folder;
     this.#holder = holder;
     this.#onEnd = onEnd;
-    this.#network = readlinkSync(`/proc/${holder.pid}/ns/net`);
   }
 
   run(options: ProcessOptions): RunningProcess {
@@ -192,7 +219,7 @@ class Sandbox implements PodSandbox {
       uid: options.uid ?? 0,
     });
     const argv = [tools.setsid, ...podArgv(tools, this.pid, options)];
-    const running = startProcess({ argv, env, ...(logFile === undefined ? {} : { logFile }) });
+    const running = startProcess({ argv, env, relayed: true, ...(logFile === undefined ? {} : { logFile }) });
     this.#running.add(running);
     // `exited` never rejects.
     void running.exited.then(() => this.#running.delete(running));
@@ -201,11 +228,10 @@ class Sandbox implements PodSandbox {
 
   async #end(grace: Millis): Promise<void> {
     await Promise.all([...this.#running].map((running) => running.stop(grace)));
-    // What left its process group (daemons, `osm local exec`) is still in the pod's network.
-    for (const pid of processesIn(this.#network)) kill(pid);
+    // With the pod's first process the kernel ends all others: daemons, and what `osm local exec` started.
     if (this.#holder.exitCode === null && this.#holder.signalCode === null) {
       const gone = new Promise<void>((done) => this.#holder.once("exit", () => done()));
-      this.#holder.kill("SIGKILL");
+      killProcess(this.pid);
       await gone;
     }
     await dropLink(this.#context, this.ip);
@@ -214,20 +240,7 @@ class Sandbox implements PodSandbox {
   }
 }
 
-function processesIn(network: string): number[] {
-  const pids = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-  return pids.filter((pid) => {
-    try {
-      return readlinkSync(`/proc/${pid}/ns/net`) === network;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function kill(pid: number): void {
+function killProcess(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
