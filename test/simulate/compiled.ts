@@ -22,13 +22,18 @@ export const SETTINGS: MeshSettings = {
 
 export const TRUST = { pem: "-----BEGIN CERTIFICATE-----\nthe root of a test\n-----END CERTIFICATE-----\n" };
 
-/** Parses what is given and what Kubernetes would add, in the order given. */
+/** What is given, and what Kubernetes would add. */
+export function withEndpoints(objects: readonly RawObject[]): readonly RawObject[] {
+  return [...objects, ...endpointSlices(objects)];
+}
+
+/** Told to a fresh store in the order given. */
 export function snapshotOf(objects: readonly RawObject[]): {
   readonly snapshot: Snapshot;
   readonly findings: readonly Finding[];
 } {
   const store = createStore(() => {});
-  for (const raw of [...objects, ...endpointSlices(objects)]) store.apply(raw);
+  for (const raw of objects) store.apply(raw);
   return { snapshot: store.snapshot(), findings: store.findings() };
 }
 
@@ -47,7 +52,7 @@ export interface Compiled {
 
 /** @throws InconsistentConfig if a proxy's configuration would be refused by Envoy. */
 export function compileObjects(objects: readonly RawObject[]): Compiled {
-  const { snapshot, findings } = snapshotOf(objects);
+  const { snapshot, findings } = snapshotOf(withEndpoints(objects));
   const mesh = compileWith(createCompiler(SETTINGS), snapshot);
   const configs = new Map(
     [...mesh.proxies.values()].map(({ pod, ir }) => [keyOf(pod.meta), buildConfig(ir, TRUST)] as const),

@@ -19,6 +19,8 @@ export interface Network {
    * @throws Error for a name that does not resolve.
    */
   resolve(host: string, namespace: string): readonly string[];
+  /** Empty for such a name. */
+  tryResolve(host: string, namespace: string): readonly string[];
   /** Where a plain connection ends up: at one of the pods behind a cluster address, or where it was sent. */
   behind(to: Address): readonly Address[];
 }
@@ -39,6 +41,17 @@ export function createNetwork({ objects }: Snapshot): Network {
     return [...new Set(meant.flatMap(({ addresses }) => addresses))].sort();
   }
 
+  function tryResolve(host: string, namespace: string): readonly string[] {
+    if (/^[\d.]+$/.test(host)) return [host];
+    const labels = host.replace(/\.svc(\.cluster\.local)?$/, "").split(".");
+    for (const candidate of readings(labels, namespace)) {
+      const service = objects.Service.get(keyOf(candidate));
+      const addresses = service === undefined ? [] : addressesOf(service, candidate.hostname);
+      if (addresses.length > 0) return addresses;
+    }
+    return [];
+  }
+
   return {
     podNamed(key) {
       const pod = objects.Pod.get(key);
@@ -46,15 +59,11 @@ export function createNetwork({ objects }: Snapshot): Network {
       return pod;
     },
     podAt: (address) => byAddress.get(address),
+    tryResolve,
     resolve(host, namespace) {
-      if (/^[\d.]+$/.test(host)) return [host];
-      const labels = host.replace(/\.svc(\.cluster\.local)?$/, "").split(".");
-      for (const candidate of readings(labels, namespace)) {
-        const service = objects.Service.get(keyOf(candidate));
-        const addresses = service === undefined ? [] : addressesOf(service, candidate.hostname);
-        if (addresses.length > 0) return addresses;
-      }
-      throw new Error(`${host} does not resolve in namespace ${namespace}`);
+      const addresses = tryResolve(host, namespace);
+      if (addresses.length === 0) throw new Error(`${host} does not resolve in namespace ${namespace}`);
+      return addresses;
     },
     behind(to) {
       const service = [...objects.Service.values()].find(({ clusterIps }) => clusterIps.includes(to.address));

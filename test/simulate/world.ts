@@ -46,6 +46,8 @@ export interface World {
    */
   call(from: string, request: string, options?: CallOptions): string;
   endings(from: string, request: string, options?: CallOptions): readonly Ending[];
+  /** Whether a host name means anything in the pod `from`. */
+  resolves(from: string, host: string): boolean;
   /**
    * A hand-made client with the certificate of `from`'s account and no proxy: mutual TLS straight to the pod `to`, with
    * any server name it likes, on the port of `request`.
@@ -68,6 +70,7 @@ export function world(...objects: readonly RawObject[]): World {
     configs,
     endings,
     call: (...of) => summaryOf(endings(...of)),
+    resolves: (from, host) => network.tryResolve(host, network.podNamed(from).meta.namespace).length > 0,
     intrude(from, to, sni, request) {
       const { port, http } = parseRequest(request, {});
       const [address = ""] = network.podNamed(to).ips;

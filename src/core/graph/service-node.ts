@@ -47,8 +47,11 @@ export interface ServiceNode {
 
 /** The port of one pod that `port` leads to: a named target port may be another number in each pod. */
 export function targetPortIn(pod: Pod, { targetName, targetPort }: PortNode): number {
-  const named = pod.containerPorts.find(({ name, transport }) => name === targetName && transport === "TCP");
-  return targetName === undefined ? targetPort : (named?.port ?? targetPort);
+  return targetName === undefined ? targetPort : (containerPortNamed(pod, targetName) ?? targetPort);
+}
+
+export function containerPortNamed(pod: Pod, name: string): number | undefined {
+  return pod.containerPorts.find((one) => one.name === name && one.transport === "TCP")?.port;
 }
 
 /** `ns/svc|<target port>`, of a StatefulSet's pod `ns/<pod>.<svc>|<target port>` (dataplane spec 2.2). */

@@ -12,7 +12,7 @@ import { addressesOf, indexSlices, isIpv4, type ServiceAddress } from "./endpoin
 import type { PodIndex } from "./pods.ts";
 import { accountOf } from "./pods.ts";
 import { type PortProtocol, protocolOf, suggestedProtocol } from "./protocol.ts";
-import type { EndpointNode, PortNode, ServiceNode } from "./service-node.ts";
+import { containerPortNamed, type EndpointNode, type PortNode, type ServiceNode } from "./service-node.ts";
 
 export interface LinkedServices {
   /** Sorted by namespace and name. */
@@ -142,8 +142,8 @@ function checkedProtocol({ report }: Linking, port: ServicePort, path: string): 
 }
 
 /**
- * The number in the Service, else what its endpoints say, else what the selected pods declare under that name. Without
- * a selector the endpoints are written by hand, and Kubernetes goes by them alone.
+ * The number in the Service, or what the pods declare under that name: not what its endpoints say, or clusters would be
+ * renamed when a pod becomes ready. Without a selector the endpoints are written by hand, and Kubernetes goes by them.
  */
 function targetPortOf(
   { service, members, report }: Linking,
@@ -151,10 +151,11 @@ function targetPortOf(
   path: string,
   addresses: readonly ServiceAddress[],
 ): number {
-  const written = Object.keys(service.selector).length === 0 && addresses.length > 0;
-  if (typeof targetPort === "number" && !written) return targetPort;
-  const declared = members.flatMap((pod) => pod.containerPorts).filter(({ name }) => name === targetPort);
-  const [lowest] = [...addresses, ...declared].map((one) => one.port).sort((a, b) => a - b);
+  const [written] = addresses.map((one) => one.port).sort((a, b) => a - b);
+  if (Object.keys(service.selector).length === 0 && written !== undefined) return written;
+  if (typeof targetPort === "number") return targetPort;
+  const declared = members.flatMap((pod) => containerPortNamed(pod, targetPort) ?? []);
+  const [lowest] = declared.sort((a, b) => a - b);
   if (lowest === undefined) {
     const message = `no selected pod declares a container port named "${targetPort}": ${port} is assumed until one does`;
     report("port-target-unresolved", path, message);

@@ -49,7 +49,7 @@ export function resolveOutbound(
     resolveDestinations(graph, reach, sharing),
   );
   return sharing.once(graph, `outbound:${caller.namespace}:${reach.key}`, () => {
-    const tables = resolveRouteTables(graph, reach, caller.namespace, sharing);
+    const tables = resolveRouteTables(graph, reach, { namespace: caller.namespace, ...destinations }, sharing);
     return {
       ...destinations,
       ...tables,
@@ -215,18 +215,20 @@ function listenerOf(
   }));
 }
 
+/** Only for ports that a chain leads to: there is none for a headless Service without a pod. */
 function resolveRouteTables(
   graph: MeshGraph,
   reach: Reach,
-  callerNamespace: string,
+  { namespace, listener }: { readonly namespace: string; readonly listener: OutboundListener | undefined },
   sharing: Sharing,
 ): { routeTables: readonly RouteTable[]; findings: readonly Finding[] } {
+  const wanted = new Set(listener?.chains.flatMap(({ port, target }) => (target.kind === "http" ? [port] : [])));
   const byPort = new Map<number, VirtualHost[]>();
   for (const service of reach.services) {
-    for (const port of service.ports.filter(({ carriage }) => carriage === "http")) {
+    for (const port of service.ports.filter((one) => one.carriage === "http" && wanted.has(one.port))) {
       const hosts = byPort.get(port.port) ?? [];
       byPort.set(port.port, hosts);
-      hosts.push(sharedVirtualHost(graph, { service, port }, callerNamespace, sharing));
+      hosts.push(sharedVirtualHost(graph, { service, port }, namespace, sharing));
     }
   }
   const findings: Finding[] = [];
