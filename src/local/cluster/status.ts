@@ -12,8 +12,8 @@ import { reportText } from "../../sources/files/file-source.ts";
 import type { ClusterPod } from "./cluster.ts";
 import type { ContainerView } from "./container-runner.ts";
 import type { Materialised } from "./materialise.ts";
-import type { PodRunView } from "./pod-runner.ts";
 import { SIDECAR } from "./pod-containers.ts";
+import type { PodRunView } from "./pod-runner.ts";
 import type { ProxyState } from "./ports.ts";
 
 const Text = v.string();
