@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Note, Progress, Waiting } from "./order.ts";
+import { NO_NAME, type Note, type Progress, type Waiting } from "./order.ts";
 import type { ResourceKind } from "./resource.ts";
 
 /** Longest part of a client's error message that is kept, in characters. */
@@ -25,6 +25,7 @@ export function settleAnswer<T extends Progress>(
   const { content, groupVersion } = waiting;
   const refused = new Map(type.refused);
   for (const { name } of content.resources) refused.delete(name);
+  refused.delete(NO_NAME);
   if (error === undefined) {
     const next = { ...type, waiting: undefined, refused, synced: groupVersion };
     return [next, [{ kind: "acknowledged", resource: kind, version: groupVersion }]];
@@ -33,6 +34,7 @@ export function settleAnswer<T extends Progress>(
   const names = faultyNames(message, content.changed);
   // What was sent stays noted as sent: the same bytes would be refused again, so only other bytes are sent.
   for (const { name, version } of content.resources) if (names.includes(name)) refused.set(name, version);
+  if (names.length === 0) refused.set(NO_NAME, groupVersion);
   const note: Note = { kind: "rejected", resource: kind, version: groupVersion, names, message };
   return [{ ...type, waiting: undefined, refused }, [note]];
 }

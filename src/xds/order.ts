@@ -99,6 +99,9 @@ export interface Step<State, Response> {
   readonly notes: readonly Note[];
 }
 
+/** Stands in `refused` for a response that was refused although it held nothing new. */
+export const NO_NAME = "";
+
 export const UNTOUCHED: Progress = { subscribed: false, waiting: undefined, refused: new Map(), synced: "" };
 
 export function withType<T extends Progress>(state: StreamState<T>, kind: ResourceKind, type: T): StreamState<T> {
@@ -186,7 +189,7 @@ function isBlocked({ waiting }: Progress): boolean {
 }
 
 function isRefused({ refused }: Progress, group: ResourceGroup): boolean {
-  return [...refused].some(([name, version]) => group.byName.get(name)?.version === version);
+  return [...refused].some(([name, version]) => name === NO_NAME || group.byName.get(name)?.version === version);
 }
 
 /** The client has answered for all that the target adds or changes of this type. */

@@ -154,13 +154,14 @@ export class ModelEnvoy<Req, Res> {
 
   /** Envoy's own deadline of 15 s for endpoints: the cluster goes on without. */
   giveUpOn(clusters: readonly string[]): void {
-    for (const name of clusters) this.cold.delete(name);
+    this.#warm(clusters);
     this.#warmed();
   }
 
   receive(response: Res): void {
     const received = this.#wire.response(response);
     this.#nonces[received.kind] = received.nonce;
+    this.#versions[received.kind] = received.version;
     this.#apply(received);
     if (received.kind === "cluster") this.#ask("endpoints", new Set(this.holds.cluster.keys()));
     if (received.kind === "listener") this.#ask("route", new Set([...this.holds.listener.values()].map(targetOf)));
@@ -192,9 +193,13 @@ export class ModelEnvoy<Req, Res> {
     const changed = taken.filter(([name, body]) => held.get(name) !== body).map(([name]) => name);
     for (const name of gone) held.delete(name);
     for (const [name, body] of taken) held.set(name, body);
-    if (kind === "cluster" || kind === "endpoints") for (const name of gone) this.cold.delete(name);
+    const answered = kind === "endpoints" ? taken.map(([name]) => name) : [];
+    if (kind === "cluster" || kind === "endpoints") this.#warm([...gone, ...answered]);
     if (kind === "cluster") for (const name of changed) this.cold.add(name);
-    if (kind === "endpoints") for (const [name] of taken) this.cold.delete(name);
+  }
+
+  #warm(names: readonly string[]): void {
+    for (const name of names) this.cold.delete(name);
   }
 
   #askClusters(): void {
@@ -222,8 +227,7 @@ export class ModelEnvoy<Req, Res> {
     );
   }
 
-  #answer({ kind, nonce, version }: Received, error?: string): void {
-    if (error === undefined) this.#versions[kind] = version;
+  #answer({ kind, nonce }: Received, error?: string): void {
     const names = [...(this.#names[kind] ?? [])];
     const request = { kind, names, added: [], dropped: [], nonce, version: this.#versions[kind] ?? "" };
     this.out.push(this.#wire.request(error === undefined ? request : { ...request, error }));
