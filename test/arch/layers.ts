@@ -46,7 +46,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   sources: {
     from: ["core/base", "core/model", "engine"],
-    packages: ["yaml"],
+    packages: ["@kubernetes/client-node", "yaml"],
     node: true,
   },
   telemetry: { from: ["core/base"], packages: [], node: true },
