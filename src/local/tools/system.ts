@@ -53,6 +53,6 @@ export function iptablesTools(): readonly (readonly string[])[] {
 
 function needed(program: string): string {
   const path = findProgram(program);
-  if (path === undefined) throw new Error(`${program} is not installed (see \`osm local\` preflight)`);
+  if (path === undefined) throw new Error(`${program} is not installed: it is part of util-linux or iproute2`);
   return path;
 }
