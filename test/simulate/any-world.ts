@@ -18,8 +18,9 @@ import {
 } from "./objects.ts";
 
 const NAMESPACES = ["n0", "n1"] as const;
-const ACCOUNTS = ["red", "green", "blue"] as const;
-const APPS = ["a", "b", "c"] as const;
+// Few of each, or nothing would ever fit together.
+const ACCOUNTS = ["red", "green"] as const;
+const APPS = ["a", "b"] as const;
 const MATCHES = {
   all: {},
   api: { pathRegex: "/api/.*" },
@@ -61,7 +62,7 @@ const anyPod = fc.record({
 });
 const anyService = fc.record({
   space: inNamespace,
-  app: fc.option(app, { nil: undefined }),
+  app: fc.option(app, { nil: undefined, freq: 8 }),
   ports: fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3, selector: ({ port }) => port }),
   headless: mostly.map((often) => !often),
 });
@@ -72,8 +73,8 @@ const anyTarget = fc.record({
     fc.tuple(inNamespace, account).map((parts) => parts.join("/")),
     { minLength: 1, maxLength: 3 },
   ),
-  matches: fc.subarray(Object.keys(MATCHES)),
-  tcp: fc.subarray(["p80", "p90", "gone"], { maxLength: 2 }),
+  matches: fc.subarray(Object.keys(MATCHES), { minLength: 1 }),
+  tcp: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, fc.subarray(["p80", "p90", "gone"], { maxLength: 2 })),
 });
 const anySplit = fc.record({
   space: inNamespace,
@@ -95,9 +96,9 @@ export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawO
     .record({
       permissive: flag(options.permissive),
       egress: flag(options.egress),
-      pods: fc.array(anyPod, { minLength: 2, maxLength: 6 }),
-      services: fc.array(anyService, { minLength: 1, maxLength: 5 }),
-      targets: fc.array(anyTarget, { maxLength: 4 }),
+      pods: fc.array(anyPod, { minLength: 3, maxLength: 6 }),
+      services: fc.array(anyService, { minLength: 2, maxLength: 5 }),
+      targets: fc.array(anyTarget, { minLength: 1, maxLength: 5 }),
       splits: fc.array(anySplit, { maxLength: 2 }),
     })
     .map(({ permissive, egress, pods, services, targets, splits }) => [

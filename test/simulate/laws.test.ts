@@ -26,7 +26,7 @@ function versionsOf(objects: readonly RawObject[]): Versions {
 }
 
 /** `LAW_RUNS=1000` looks longer. */
-function holds<T>(property: fc.IRawProperty<T>, usualRuns = 20): void {
+function holds<T>(property: fc.IRawProperty<T>, usualRuns = 15): void {
   fc.assert(property, { numRuns: Number(process.env["LAW_RUNS"] ?? usualRuns) });
 }
 
