@@ -21,6 +21,7 @@ const WANTED = [
   "envoy/config/rbac/v3",
   "envoy/config/accesslog/v3",
   "envoy/extensions/access_loggers/stream/v3",
+  "envoy/extensions/filters/http/health_check/v3",
   "envoy/extensions/filters/http/local_ratelimit/v3",
   "envoy/extensions/filters/http/rbac/v3",
   "envoy/extensions/filters/http/router/v3",

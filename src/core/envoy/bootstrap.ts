@@ -13,8 +13,15 @@ import {
 } from "../../../gen/envoy/config/cluster/v3/cluster_pb.ts";
 import type { TransportSocket } from "../../../gen/envoy/config/core/v3/base_pb.ts";
 import { TransportSocketSchema } from "../../../gen/envoy/config/core/v3/base_pb.ts";
-import { ApiConfigSource_ApiType, ApiVersion } from "../../../gen/envoy/config/core/v3/config_source_pb.ts";
+import {
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  type ConfigSource,
+} from "../../../gen/envoy/config/core/v3/config_source_pb.ts";
 import { StdoutAccessLogSchema } from "../../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
+import { HealthCheckSchema } from "../../../gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
+import { RouterSchema } from "../../../gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
+import { HttpConnectionManagerSchema } from "../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import {
   type SdsSecretConfig,
   SdsSecretConfigSchema,
@@ -23,9 +30,12 @@ import {
 import { UpstreamTlsContextSchema } from "../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import { HttpProtocolOptionsSchema } from "../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import { DiscoveryResponseSchema } from "../../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import type { ProbePlan } from "../ir/probe.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import { plainAccessLogs } from "./access-log.ts";
 import { loneAssignment } from "./endpoint.ts";
+import { probeClusters } from "./probe-cluster.ts";
+import { probeListeners } from "./probe-listener.ts";
 import { exactDnsName, tlsParameters } from "./tls.ts";
 import { durationOf, fromAds, socketAddress, typed } from "./typed.ts";
 
@@ -41,6 +51,13 @@ export interface BootstrapOptions {
   readonly protocol: "delta" | "sotw";
   /** Where the files are at run time; absolute. */
   readonly directory?: string;
+  /** What a kubelet may ask. Left out where nobody probes through the proxy. */
+  readonly probes?: ProbePlan;
+  /**
+   * Open no listener, those for probes included, before the first configuration is here, however long that takes.
+   * Otherwise Envoy goes on without after 15 s.
+   */
+  readonly waitForConfiguration?: boolean;
 }
 
 /** The files beside each other in `directory`. The last three are PEM and made by the authority. */
@@ -66,6 +83,9 @@ const REGISTRY = createRegistry(
   HttpProtocolOptionsSchema,
   UpstreamTlsContextSchema,
   SecretSchema,
+  HttpConnectionManagerSchema,
+  HealthCheckSchema,
+  RouterSchema,
 );
 
 /** The three configuration files by name. JSON is YAML, so the names stay OSM's. */
@@ -88,7 +108,7 @@ export function buildBootstrap(options: BootstrapOptions): string {
 }
 
 export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
-  const { nodeId, cluster, adminPort, protocol } = options;
+  const { nodeId, cluster, adminPort, protocol, probes } = options;
   return create(BootstrapSchema, {
     node: { id: nodeId, cluster },
     admin: { accessLog: plainAccessLogs(), address: socketAddress("127.0.0.1", adminPort) },
@@ -110,11 +130,20 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
           },
         ],
       },
-      cdsConfig: fromAds(),
-      ldsConfig: fromAds(),
+      cdsConfig: firstFromAds(options),
+      ldsConfig: firstFromAds(options),
     },
-    staticResources: { clusters: [controllerCluster(options)] },
+    staticResources: {
+      clusters: [controllerCluster(options), ...(probes === undefined ? [] : probeClusters(probes))],
+      listeners: probes === undefined ? [] : probeListeners(probes),
+    },
   });
+}
+
+function firstFromAds({ waitForConfiguration = false }: BootstrapOptions): ConfigSource {
+  const source = fromAds();
+  if (waitForConfiguration) source.initialFetchTimeout = durationOf(0);
+  return source;
 }
 
 function controllerCluster({ xds, tls, directory = DEFAULT_DIRECTORY }: BootstrapOptions): Cluster {
