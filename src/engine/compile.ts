@@ -5,7 +5,10 @@
  */
 import { type Finding, tidyFindings } from "../core/base/finding.ts";
 import { ListSharing, memoByObject } from "../core/base/memo.ts";
-import { type EncodedConfig, type EncodedResource, encodeConfig, type TrustBundle } from "../core/envoy/encode.ts";
+import { buildConfig } from "../core/envoy/config.ts";
+import { checkConsistent } from "../core/envoy/consistency.ts";
+import { type EncodedConfig, type EncodedResource, encodeMessages } from "../core/envoy/encode.ts";
+import type { TrustBundle } from "../core/envoy/secret.ts";
 import { buildGraph, type MeshGraph } from "../core/graph/graph.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
 import type { ProxyIr } from "../core/ir/proxy.ts";
@@ -35,7 +38,11 @@ export interface CompiledMesh {
 export interface Compiler {
   /** Yields after each slice of work, so that streams and health get their turn; returns the result. */
   compile(snapshot: Snapshot): Generator<void, CompiledMesh, void>;
-  /** Bytes for Envoy: all but the certificate, which is not a function of the snapshot. Remembered by IR and trust. */
+  /**
+   * Bytes for Envoy: all but the certificate, which is not a function of the snapshot. Remembered by IR and trust.
+   *
+   * @throws InconsistentConfig where our own output does not hold together: a bug of ours.
+   */
   render(ir: ProxyIr, trust: TrustBundle): ProxyResources;
 }
 
@@ -47,7 +54,11 @@ export function createCompiler(settings: MeshSettings): Compiler {
   const lists = new ListSharing();
   const resourceFor = memoByObject(({ name, body }: EncodedResource) => resourceOf(name, body));
   const rendered = memoByObject((trust: TrustBundle) =>
-    memoByObject((ir: ProxyIr) => toResources(encodeConfig(ir, trust))),
+    memoByObject((ir: ProxyIr) => {
+      const config = buildConfig(ir, trust);
+      checkConsistent(config);
+      return toResources(encodeMessages(config));
+    }),
   );
 
   function toResources(config: EncodedConfig): ProxyResources {

@@ -119,8 +119,19 @@ export function createLoop(options: LoopOptions): Loop {
 
   function publishProxy({ uuid, ir }: CompiledProxy): void {
     const leaf = held.get(keyOf(ir.serviceAccount));
-    if (leaf !== undefined) cache.publish(uuid, addCertificate(compiler.render(ir, bundle), leaf));
-    else void obtain(uuid, ir.serviceAccount);
+    if (leaf === undefined) {
+      void obtain(uuid, ir.serviceAccount);
+      return;
+    }
+    try {
+      cache.publish(uuid, addCertificate(compiler.render(ir, bundle), leaf));
+    } catch (error) {
+      failures += 1;
+      log.error("a proxy could not be rendered: it keeps its last good configuration", {
+        proxy: uuid,
+        error: String(error),
+      });
+    }
   }
 
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
