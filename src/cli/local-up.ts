@@ -9,7 +9,7 @@ import { rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { ClusterDeps } from "../local/cluster/ports.ts";
-import { type MeshRecord, makeStateDir, statePaths } from "../local/cluster/state-dir.ts";
+import { type MeshRecord, makeStateDir, pathsIn, statePaths } from "../local/cluster/state-dir.ts";
 import { runMesh } from "../local/cluster/supervisor.ts";
 import { enterMachine, insideMachine } from "../local/runtime/launch.ts";
 import { envoyBinary } from "../local/tools/envoy.ts";
@@ -19,6 +19,8 @@ import { stopSignal } from "./stop-signal.ts";
 
 interface UpFlags extends MeshFlags {
   readonly controlPlane: MeshRecord["controlPlane"];
+  /** Given inside the machine alone: without root, this user is another one there, and would look elsewhere. */
+  readonly stateDir?: string;
 }
 
 const ENVOY_BIN = "ENVOY_BIN";
@@ -35,6 +37,7 @@ export function upCommand(deps: ClusterDeps): Command {
         .choices(["embedded", "external"])
         .default("embedded"),
     )
+    .addOption(new Option("--state-dir <dir>").hideHelp())
     .action(async (dir: string, flags: UpFlags) => {
       const directory = resolve(dir);
       process.exitCode = insideMachine() ? await runInside(directory, flags, deps) : await runOutside(directory, flags);
@@ -51,7 +54,7 @@ async function runOutside(directory: string, { name, controlPlane }: UpFlags): P
   } catch (cause) {
     say(`no Envoy, so pods in the mesh will not start: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  const again = ["local", "up", directory, "--name", name, "--control-plane", controlPlane];
+  const again = ["local", "up", directory, "--state-dir", paths.dir, "--control-plane", controlPlane];
   const code = await enterMachine([...osmArgv(), ...again], paths.dir);
   // A mesh that crashed keeps its root and what was applied by hand for the next start.
   if (code === 0)
@@ -59,11 +62,12 @@ async function runOutside(directory: string, { name, controlPlane }: UpFlags): P
   return code;
 }
 
-async function runInside(directory: string, { name, controlPlane }: UpFlags, deps: ClusterDeps): Promise<number> {
+async function runInside(directory: string, { stateDir, controlPlane }: UpFlags, deps: ClusterDeps): Promise<number> {
+  if (stateDir === undefined) throw new Error("a mesh cannot run inside another one's machine");
   const stop = stopSignal();
   try {
     await runMesh({
-      paths: statePaths(name),
+      paths: pathsIn(stateDir),
       directory,
       controlPlane,
       osm: osmArgv(),

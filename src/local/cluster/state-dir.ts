@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -70,6 +80,11 @@ export function makeStateDir({ dir }: StatePaths): void {
 
 export function removeStateDir({ dir }: StatePaths): void {
   rmSync(dir, { recursive: true, force: true });
+  try {
+    rmdirSync(join(dir, ".."));
+  } catch {
+    // another mesh of this user is in it, or it never was
+  }
 }
 
 /** What `up` was started with. */
