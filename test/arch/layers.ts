@@ -27,7 +27,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     from: ["core/base", "core/ir", "gen"],
     packages: ["@bufbuild/protobuf"],
   },
-  "core/inject": { from: CORE_MODEL, packages: [] },
+  "core/inject": { from: [...CORE_MODEL, "core/ir", "core/envoy"], packages: ["valibot"] },
 
   xds: {
     from: ["gen"],
@@ -55,7 +55,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["@connectrpc/connect", "@connectrpc/connect-node"],
     node: true,
   },
-  http: { from: ["core/base", "engine"], packages: ["hono", "valibot"] },
+  http: { from: ["core/base", "core/model", "core/inject", "engine"], packages: ["hono", "valibot"] },
   local: {
     from: ["core/base", "core/model", "core/inject", "core/envoy", "ca", "engine", "sources", "platform", "telemetry"],
     packages: ["dns-packet", "hono", "valibot", "yaml"],

@@ -6,13 +6,13 @@
 import { randomUUID } from "node:crypto";
 import type { Millis } from "../../core/base/millis.ts";
 import { keyOf, type ObjectRef, refText } from "../../core/base/ref.ts";
+import { decideInjection, type Injection } from "../../core/inject/decision.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../../core/model/mesh-config.ts";
 import { parseObject } from "../../core/model/parse.ts";
 import type { ObjectSink } from "../../engine/ports.ts";
 import { MACHINE_ADDRESS, type Machine, POD_CIDR } from "../runtime/ports.ts";
 import { AddressPool } from "./addresses.ts";
 import type { DesiredObject } from "./desired.ts";
-import { decideInjection, type Injection } from "./injection.ts";
 import { type Materialised, Materialiser } from "./materialise.ts";
 import { shortHash } from "./names.ts";
 import { ObjectFeed } from "./object-feed.ts";

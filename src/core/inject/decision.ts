@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { MESH_NAMESPACE } from "./ports.ts";
+import { readSwitch, wrongSwitch } from "./switch.ts";
 
-/** `refuse`: in a cluster the webhook would reject the pod. `annotations` go onto the pod. */
+/** `refuse`: the webhook rejects the pod. `annotations` go onto the pod. */
 export type Injection =
   | { readonly kind: "inject"; readonly annotations: Readonly<Record<string, string>> }
-  | { readonly kind: "skip"; readonly reason: string }
+  /** `surprising`: a sidecar was asked for, and this pod cannot have one. */
+  | { readonly kind: "skip"; readonly reason: string; readonly surprising: boolean }
   | { readonly kind: "refuse"; readonly reason: string };
 
 export interface InjectionQuestion {
@@ -19,6 +20,9 @@ export interface InjectionQuestion {
   };
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
+  /** Left out: the label of any mesh will do. */
+  readonly meshName?: string;
+  readonly meshNamespace?: string;
 }
 
 export const MONITORED_BY = "openservicemesh.io/monitored-by";
@@ -32,18 +36,26 @@ const SCRAPED = {
   "prometheus.io/port": "15010",
   "prometheus.io/path": "/stats/prometheus",
 } as const;
-const NEVER = new Set(["kube-system", "kube-public", MESH_NAMESPACE]);
+const SYSTEM_NAMESPACES = ["kube-system", "kube-public"];
+const DEFAULT_MESH_NAMESPACE = "osm-system";
 
 /** Decides for one pod at its creation. Never throws. */
 export function decideInjection(question: InjectionQuestion): Injection {
+  if (question.hostNetwork) {
+    const { kind } = decideInjection({ ...question, hostNetwork: false });
+    // Its redirection would be the node's own: every connection of the node would end at this pod's proxy.
+    return { ...skip("the pod has hostNetwork: true"), surprising: kind === "inject" };
+  }
   const reason = outOfReach(question);
   return reason === undefined ? readAnnotations(question) : skip(reason);
 }
 
-function outOfReach({ namespace, hostNetwork }: InjectionQuestion): string | undefined {
-  if (hostNetwork) return "the pod has hostNetwork: true";
-  if (NEVER.has(namespace.name)) return `pods in ${namespace.name} get no sidecar`;
-  if (namespace.labels[MONITORED_BY] === undefined) return `namespace ${namespace.name} has no label ${MONITORED_BY}`;
+function outOfReach({ namespace, meshName, meshNamespace = DEFAULT_MESH_NAMESPACE }: InjectionQuestion) {
+  if ([...SYSTEM_NAMESPACES, meshNamespace].includes(namespace.name)) return `pods in ${namespace.name} get no sidecar`;
+  const monitoredBy = namespace.labels[MONITORED_BY];
+  if (monitoredBy === undefined) return `namespace ${namespace.name} has no label ${MONITORED_BY}`;
+  if (meshName !== undefined && monitoredBy !== meshName)
+    return `namespace ${namespace.name} is of mesh "${monitoredBy}", not of "${meshName}"`;
   const excluding = EXCLUDING.find((label) => namespace.labels[label] !== undefined);
   return excluding === undefined ? undefined : `namespace ${namespace.name} has the label ${excluding}`;
 }
@@ -51,31 +63,24 @@ function outOfReach({ namespace, hostNetwork }: InjectionQuestion): string | und
 function readAnnotations({ namespace, annotations }: InjectionQuestion): Injection {
   const ofPod = readSwitch(annotations, SIDECAR_INJECTION);
   const ofNamespace = readSwitch(namespace.annotations, SIDECAR_INJECTION);
-  const metrics = namespace.annotations[METRICS] === "" ? undefined : readSwitch(namespace.annotations, METRICS);
   if (ofPod === "invalid") return refuse("pod", SIDECAR_INJECTION, annotations);
   if (ofNamespace === "invalid") return refuse(`namespace ${namespace.name}`, SIDECAR_INJECTION, namespace.annotations);
-  if (metrics === "invalid") return refuse(`namespace ${namespace.name}`, METRICS, namespace.annotations);
-
-  if (ofPod ?? ofNamespace ?? false) return { kind: "inject", annotations: metrics === true ? SCRAPED : {} };
+  if (ofPod ?? ofNamespace ?? false) return withMetrics(namespace);
   if (ofPod === false) return skip(`the pod's annotation ${SIDECAR_INJECTION} says no`);
   if (ofNamespace === false) return skip(`namespace ${namespace.name}'s annotation ${SIDECAR_INJECTION} says no`);
   return skip(`neither the pod nor namespace ${namespace.name} has the annotation ${SIDECAR_INJECTION}: enabled`);
 }
 
-function readSwitch(annotations: Readonly<Record<string, string>>, name: string): boolean | "invalid" | undefined {
-  const value = annotations[name]?.toLowerCase();
-  if (value === undefined) return undefined;
-  if (["enabled", "yes", "true"].includes(value)) return true;
-  return ["disabled", "no", "false"].includes(value) ? false : "invalid";
+function withMetrics({ name, annotations }: InjectionQuestion["namespace"]): Injection {
+  const metrics = annotations[METRICS] === "" ? undefined : readSwitch(annotations, METRICS);
+  if (metrics === "invalid") return refuse(`namespace ${name}`, METRICS, annotations);
+  return { kind: "inject", annotations: metrics === true ? SCRAPED : {} };
 }
 
-function skip(reason: string): Injection {
-  return { kind: "skip", reason };
+function skip(reason: string) {
+  return { kind: "skip", reason, surprising: false } as const;
 }
 
 function refuse(whose: string, name: string, annotations: Readonly<Record<string, string>>): Injection {
-  return {
-    kind: "refuse",
-    reason: `${whose}: annotation ${name} is "${annotations[name] ?? ""}": write enabled or disabled`,
-  };
+  return { kind: "refuse", reason: `${whose}: ${wrongSwitch(annotations, name)}` };
 }

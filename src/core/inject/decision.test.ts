@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decideInjection } from "./injection.ts";
+import { decideInjection } from "./decision.ts";
 
 const INJECTION = "openservicemesh.io/sidecar-injection";
 const METRICS = "openservicemesh.io/metrics";
@@ -89,5 +89,41 @@ describe("decideInjection", () => {
     };
     const decided = decideInjection({ namespace, annotations: {}, hostNetwork: false });
     assert.equal(decided.kind === "inject" ? decided.annotations["prometheus.io/port"] : "", "15010");
+  });
+
+  it("wants the label of its own mesh, if it has a name", () => {
+    const namespace = { name: "shop", labels: MONITORED, annotations: { [INJECTION]: "yes" } };
+    const question = { namespace, annotations: {}, hostNetwork: false };
+    assert.equal(decideInjection({ ...question, meshName: "osm" }).kind, "inject");
+    const other = decideInjection({ ...question, meshName: "blue" });
+    assert.equal(other.kind === "skip" ? other.reason : "", 'namespace shop is of mesh "osm", not of "blue"');
+  });
+
+  it("keeps out of its own namespace, whatever that is called", () => {
+    const namespace = { name: "mesh", labels: MONITORED, annotations: { [INJECTION]: "yes" } };
+    const question = { namespace, annotations: {}, hostNetwork: false };
+    assert.equal(decideInjection(question).kind, "inject");
+    assert.equal(decideInjection({ ...question, meshNamespace: "mesh" }).kind, "skip");
+  });
+
+  for (const [annotation, surprising] of [
+    ["enabled", true],
+    ["disabled", false],
+    ["on", false],
+  ] as const) {
+    it(`is ${surprising ? "" : "not "}surprised by a pod on the host network in a namespace that says ${annotation}`, () => {
+      const namespace = { name: "shop", labels: MONITORED, annotations: { [INJECTION]: annotation } };
+      const decided = decideInjection({ namespace, annotations: {}, hostNetwork: true });
+      assert.deepEqual(decided, { kind: "skip", reason: "the pod has hostNetwork: true", surprising });
+    });
+  }
+
+  it("reads the metrics annotation for pods that get a sidecar alone", () => {
+    const namespace = { name: "shop", labels: MONITORED, annotations: { [METRICS]: "sometimes" } };
+    assert.equal(decideInjection({ namespace, annotations: {}, hostNetwork: false }).kind, "skip");
+    assert.equal(
+      decideInjection({ namespace, annotations: { [INJECTION]: "yes" }, hostNetwork: false }).kind,
+      "refuse",
+    );
   });
 });
