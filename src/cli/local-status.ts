@@ -28,7 +28,7 @@ export function statusCommand(): Command {
 }
 
 /** The mesh's own answer, with process ids as the host counts them. */
-export async function readStatus(paths: StatePaths): Promise<MeshStatus> {
+async function readStatus(paths: StatePaths): Promise<MeshStatus> {
   const status = await meshClient(paths).status();
   const { pid: inner, ...rest } = status.controlPlane;
   const init = readLauncher(paths.dir)?.init?.pid;

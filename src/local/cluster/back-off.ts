@@ -9,7 +9,7 @@
 import type { Millis } from "../../core/base/millis.ts";
 
 const FIRST: Millis = 1000;
-export const LONGEST_BACK_OFF: Millis = 60_000;
+const LONGEST_BACK_OFF: Millis = 60_000;
 const GOOD_RUN: Millis = 60_000;
 
 /** Crashes in a row. */

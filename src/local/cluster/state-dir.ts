@@ -87,22 +87,16 @@ export function removeStateDir({ dir }: StatePaths): void {
   }
 }
 
-/** What `up` was started with. */
-const MeshRecord = v.object({
-  directory: v.string(),
-  controlPlane: v.picklist(["embedded", "external"]),
+/** What `up` was started with, for whoever looks into the directory. */
+export interface MeshRecord {
+  readonly directory: string;
+  readonly controlPlane: "embedded" | "external";
   /** Epoch milliseconds. */
-  startedAt: v.number(),
-});
-export type MeshRecord = v.InferOutput<typeof MeshRecord>;
+  readonly startedAt: number;
+}
 
 export function writeMeshRecord({ mesh }: StatePaths, record: MeshRecord): void {
   writeWhole(mesh, record);
-}
-
-export function readMeshRecord({ mesh }: StatePaths): MeshRecord | undefined {
-  const read = v.safeParse(MeshRecord, readJson(mesh));
-  return read.success ? read.output : undefined;
 }
 
 const Applied = v.object({
