@@ -17,6 +17,8 @@ export interface PeerCertificate {
 
 /** What is needed of a `TLSSocket`, which the runtimes wrap in different ways. */
 export interface TlsPeer {
+  /** Not used; what a socket without TLS has in common with this, so that it is taken, and refused, too. */
+  readonly remoteAddress?: string | undefined;
   readonly authorized?: boolean;
   getPeerCertificate?(detailed?: boolean): NodeCertificate;
 }

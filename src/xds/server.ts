@@ -11,7 +11,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import { createContextValues } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { toHttp2Handler } from "./adapter.ts";
 import { readPeer, type TlsPeer } from "./peer.ts";
 import { PEER, type XdsDeps, XdsService } from "./service.ts";
 
@@ -51,6 +51,7 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
   const { tls, port, host, pingInterval = PING_INTERVAL } = options;
   const service = new XdsService(options);
   const sessions = new Set<ServerHttp2Session>();
+  const fail = (error: Error): void => options.observe.failed({ proxy: undefined, error });
   const server = createSecureServer(
     {
       ...tlsOptions(tls),
@@ -59,16 +60,12 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
       handshakeTimeout: HANDSHAKE_TIMEOUT,
       settings: { maxConcurrentStreams: MAX_STREAMS_PER_SESSION },
     },
-    connectNodeAdapter({
-      routes: (router) => service.register(router),
-      contextValues: (request) => createContextValues().set(PEER, readPeer(socketOf(request))),
-      // Envoy does not compress either.
-      acceptCompression: [],
-      grpcWeb: false,
-      connect: false,
+    toHttp2Handler({
+      register: (router) => service.register(router),
+      contextOf: (request) => createContextValues().set(PEER, readPeer(socketOf(request))),
+      onError: fail,
     }),
   );
-  const fail = (error: Error): void => options.observe.failed({ proxy: undefined, error });
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -92,8 +89,8 @@ function tlsOptions({ certificate, key, trustedRoots }: XdsTls) {
 }
 
 // The request's own `socket` is a proxy that hides methods in some runtimes.
-function socketOf(request: unknown): TlsPeer | undefined {
-  return (request as Http2ServerRequest).stream?.session?.socket as TlsPeer | undefined;
+function socketOf({ stream }: Http2ServerRequest): TlsPeer | undefined {
+  return stream.session?.socket;
 }
 
 function portOf(server: Http2SecureServer): number {
