@@ -8,7 +8,6 @@ import { compareText } from "../core/base/ref.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import { type KeyKind, makeKeyPair, P256, toKeyPem } from "./keys.ts";
 import { type Leaf, leafVersion } from "./leaf.ts";
-import { parseCertificate } from "./pki.ts";
 import type { CertificateProvider, ChainRequest } from "./provider.ts";
 import { IssueRefused } from "./refusal.ts";
 import { backdateOf } from "./renewal.ts";
@@ -61,10 +60,9 @@ export class Authority {
     const issuedAt = this.#now();
     const validity = { notBefore: issuedAt - backdateOf(life), notAfter: issuedAt + life };
     const request = { ...names, ...validity, publicKey };
-    const { chain, issuerId } = await this.#provider.issue(request);
-    const info = await parseCertificate(chain[0], "the issued certificate");
-    checkIssued(request, info);
-    const { serial, notBefore, notAfter } = info;
+    const { chain, leaf, issuerId } = await this.#provider.issue(request);
+    checkIssued(request, leaf);
+    const { serial, notBefore, notAfter } = leaf;
     return {
       chain: chain.join(""),
       key: await toKeyPem(privateKey),

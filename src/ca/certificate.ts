@@ -52,6 +52,11 @@ export interface Signer {
   readonly selfSigned: boolean;
   /** The private key belongs to the certificate. */
   readonly keyMatches: boolean;
-  /** Signs a leaf for TLS servers and clients. @returns PEM. */
-  sign(request: LeafRequest): Promise<string>;
+  /** Signs a leaf for TLS servers and clients. */
+  sign(request: LeafRequest): Promise<SignedLeaf>;
+}
+
+export interface SignedLeaf {
+  readonly pem: string;
+  readonly info: CertificateInfo;
 }

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Redacted } from "../core/base/redacted.ts";
 import { Authority } from "./authority.ts";
-import type { KeyKind } from "./keys.ts";
+import { type KeyKind, makeKeyPair } from "./keys.ts";
 import type { Leaf } from "./leaf.ts";
+import { parsePem, toPem } from "./pem.ts";
 import { parseCertificate } from "./pki.ts";
 import { makeRoot, openBuiltin, type RootMaterial } from "./providers/builtin.ts";
 import type { LeafSubject } from "./subject.ts";
@@ -20,7 +21,7 @@ const BOOKBUYER = { namespace: "bookbuyer", name: "bookbuyer" };
 const RSA: KeyKind = { kind: "rsa", bits: 2048 };
 const P256: KeyKind = { kind: "p256" };
 
-const SUBJECTS: readonly { readonly subject: LeafSubject; readonly sans: string; readonly commonName: string }[] = [
+const SUBJECTS = [
   {
     subject: { kind: "service", serviceAccount: BOOKBUYER },
     commonName: "bookbuyer.bookbuyer.cluster.local",
@@ -36,7 +37,7 @@ const SUBJECTS: readonly { readonly subject: LeafSubject; readonly sans: string;
     commonName: "ads.cluster.local",
     sans: "DNS:ads.cluster.local, DNS:osm-controller.osm-system.svc",
   },
-];
+] as const satisfies readonly { readonly subject: LeafSubject; readonly sans: string; readonly commonName: string }[];
 
 describe("issued chains", () => {
   let folder = "";
@@ -146,6 +147,33 @@ describe("issued chains", () => {
     const fromKey = openssl("pkey", "-in", file("leaf.key", leaf.key.reveal()), "-pubout");
     assert.equal(fromKey, openssl("x509", "-in", file("leaf.crt", leaf.chain), "-noout", "-pubkey"));
     assert.ok(!JSON.stringify(leaf).includes("PRIVATE"));
+  });
+
+  it("what the provider says of a leaf is what the leaf says", async () => {
+    for (const key of [P256, RSA]) {
+      const provider = await openBuiltin(await makeRoot({ now: NOW }), () => NOW);
+      const { publicKey } = await makeKeyPair(key);
+      const validity = { notBefore: NOW - 1500, notAfter: NOW + HOUR + 999 };
+      const names = { commonName: "a.b", dnsSans: ["a.b", "c.d"], uriSans: ["spiffe://x/y/z", "https://q"] };
+      const { chain, leaf } = await provider.issue({ ...names, ...validity, publicKey });
+      assert.deepEqual(await parseCertificate(chain[0], "leaf"), leaf);
+      assert.deepEqual({ commonName: leaf.commonName, dnsSans: leaf.dnsSans, uriSans: leaf.uriSans }, names);
+    }
+  });
+
+  it("of two common names none is read, and an extension that comes twice makes the certificate unreadable", async () => {
+    const key = file("two.key", openssl("ecparam", "-genkey", "-name", "prime256v1"));
+    const two = openssl("req", "-x509", "-key", key, "-subj", "/CN=a.b/CN=c.d");
+    const info = await parseCertificate(two, "two");
+    assert.deepEqual([info.commonName, info.subject], [undefined, "CN=a.b, CN=c.d"]);
+
+    const leaf = await (await authorityOn(await makeRoot({ now: NOW }), P256)).issue(SUBJECTS[0].subject, HOUR);
+    const [block] = parsePem(leaf.chain, "leaf");
+    // The last byte of the object identifiers: extended key usage becomes a second list of names.
+    const der = Uint8Array.from(block?.der ?? [], (byte, at) =>
+      byte === 0x25 && block?.der[at - 1] === 0x1d && block.der[at - 2] === 0x55 ? 0x11 : byte,
+    );
+    await assert.rejects(parseCertificate(toPem("CERTIFICATE", der), "leaf"), /has an extension twice/);
   });
 
   it("a leaf of another root does not verify", async () => {

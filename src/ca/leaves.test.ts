@@ -1,125 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ServiceAccountName } from "../core/base/identity.ts";
-import { Redacted } from "../core/base/redacted.ts";
 import { Authority } from "./authority.ts";
-import type { Clock } from "./clock.ts";
-import { type Leaf, leafVersion } from "./leaf.ts";
-import { type LeafFailure, type LeafIssuer, LeafStore } from "./leaves.ts";
+import { type LeafFailure, LeafStore } from "./leaves.ts";
 import { makeRoot, openBuiltin } from "./providers/builtin.ts";
-import { backdateOf } from "./renewal.ts";
+import { currentOf, HandClock, START, seeded, setUp } from "./testing/leaf-rig.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const START = Date.UTC(2026, 10, 1);
 const A = { namespace: "shop", name: "a" };
 const B = { namespace: "shop", name: "b" };
-const ISSUER = "ab".repeat(32);
-
-/** A clock moved by hand. Timers run by elapsed time, as the runtime's do, so a jump does not move them. */
-class HandClock implements Clock {
-  wall = START;
-  elapsed = 0;
-  scheduled = 0;
-  readonly timers = new Set<{ readonly at: number; readonly run: () => void }>();
-
-  now(): number {
-    return this.wall;
-  }
-
-  schedule(at: number, run: () => void): () => void {
-    const timer = { at: this.elapsed + Math.max(0, at - this.wall), run };
-    this.timers.add(timer);
-    this.scheduled += 1;
-    return () => this.timers.delete(timer);
-  }
-
-  /** Lets time pass until `until`, with every timer run in its turn and `settle` after each. */
-  async pass(span: number, settle: () => Promise<void>): Promise<void> {
-    const end = this.elapsed + span;
-    for (;;) {
-      const next = [...this.timers].sort((a, b) => a.at - b.at)[0];
-      if (next === undefined || next.at > end) break;
-      this.#moveTo(next.at);
-      this.timers.delete(next);
-      next.run();
-      await settle();
-    }
-    this.#moveTo(end);
-  }
-
-  #moveTo(elapsed: number): void {
-    this.wall += elapsed - this.elapsed;
-    this.elapsed = elapsed;
-  }
-}
-
-/** Issues at once, without any cryptography. */
-class FakeIssuer implements LeafIssuer {
-  issuerId = ISSUER;
-  asked = 0;
-  mostAtOnce = 0;
-  fails: Error | undefined;
-  /** Resolves each issue; replaced by a test that holds them back. */
-  gate: Promise<void> = Promise.resolve();
-  #atOnce = 0;
-  readonly #clock: Clock;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  async issue(_subject: unknown, life: number): Promise<Leaf> {
-    this.asked += 1;
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
-    await this.gate.finally(() => {
-      this.#atOnce -= 1;
-    });
-    if (this.fails !== undefined) throw this.fails;
-    const issuedAt = this.#clock.now();
-    const serial = this.asked.toString(16).padStart(32, "0").split("").reverse().join("");
-    const [issuerId, notAfter] = [this.issuerId, issuedAt + life];
-    const key = new Redacted("key");
-    const version = leafVersion({ issuerId, notAfter, serial });
-    return {
-      chain: serial,
-      key,
-      issuerId,
-      serial,
-      notBefore: issuedAt - backdateOf(life),
-      notAfter,
-      issuedAt,
-      version,
-    };
-  }
-}
-
-function setUp(life: number, random: () => number = () => 0.5) {
-  const clock = new HandClock();
-  const issuer = new FakeIssuer(clock);
-  const failures: LeafFailure[] = [];
-  const renewed: { readonly account: ServiceAccountName; readonly leaf: Leaf }[] = [];
-  const store = new LeafStore({ issuer, clock, random, life, onFailure: (failure) => failures.push(failure) });
-  store.onRenewed((account, leaf) => renewed.push({ account, leaf }));
-  const pass = (span: number) => clock.pass(span, () => store.settled());
-  return { clock, issuer, failures, renewed, store, pass };
-}
-
-function currentOf(store: LeafStore, account: ServiceAccountName): Leaf {
-  const leaf = store.current(account);
-  assert.ok(leaf !== undefined, `no leaf for ${account.name}`);
-  return leaf;
-}
-
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return state / 2 ** 31;
-  };
-}
 
 describe("leaves on demand", () => {
   it("concurrent demands share one issue, and later ones get the leaf in force", async () => {
@@ -178,6 +69,27 @@ describe("leaves on demand", () => {
     assert.equal(clock.timers.size, 0);
     await pass(DAY);
     assert.equal(issuer.asked, asked);
+  });
+
+  it("what was dropped or stopped while on its way is no news, and neither is its failure", async () => {
+    for (const end of ["retain", "stop"] as const) {
+      const { store, issuer, renewed, failures, pass } = setUp(DAY);
+      await Promise.all([store.demand(A), store.demand(B)]);
+      await pass(2 * SECOND);
+      const gate = Promise.withResolvers<void>();
+      issuer.gate = gate.promise;
+      issuer.issuerId = "cd".repeat(32);
+      store.recheck();
+      await Promise.resolve();
+      assert.equal(issuer.asked, 4);
+      if (end === "stop") store.stop();
+      else store.retain([]);
+      issuer.issue = () => Promise.reject(new Error("must not be asked"));
+      gate.resolve();
+      await gate.promise;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual([renewed.length, failures.length], [0, 0], end);
+    }
   });
 
   it("does nothing after stop, and refuses a life too short to renew in", async () => {
@@ -295,6 +207,15 @@ describe("renewal by a moving clock", () => {
     assert.ok(issuer.asked > 2 && issuer.asked < 305, `asked ${issuer.asked} times`);
   });
 
+  it("a provider whose leaves last a second is asked once a second", async () => {
+    const { store, issuer, pass } = setUp(DAY);
+    const honest = issuer.issue.bind(issuer);
+    issuer.issue = (subject) => honest(subject, SECOND);
+    await store.demand(A);
+    await pass(MINUTE);
+    assert.ok(issuer.asked >= 58 && issuer.asked <= 62, `asked ${issuer.asked} times`);
+  });
+
   it("a shorter life replaces leaves at once but not in one moment; a longer one waits", async () => {
     const { store, renewed, pass, clock } = setUp(DAY, seeded(5));
     const accounts = Array.from({ length: 12 }, (_, i) => ({ namespace: "shop", name: `s${i}` }));
@@ -319,69 +240,6 @@ describe("renewal by a moving clock", () => {
     await first;
     await pass(11 * SECOND);
     assert.ok(currentOf(store, A).notAfter <= clock.now() + HOUR);
-  });
-});
-
-describe("leaves that proxies hold from before", () => {
-  const LIFE = DAY;
-  const held = (issuedAgo: number, issuerId = ISSUER) =>
-    leafVersion({ issuerId, notAfter: START - issuedAgo + LIFE, serial: "77".repeat(16) });
-
-  it("its own leaf is held rightly", async () => {
-    const { store } = setUp(LIFE);
-    const leaf = await store.demand(A);
-    assert.equal(store.adopt(A, leaf.version), true);
-  });
-
-  it("another replica's leaf is kept, and the next renewal comes when that one is due", async () => {
-    const { store, renewed, pass } = setUp(LIFE, () => 0);
-    await store.demand(A);
-    assert.equal(store.adopt(A, held(13 * HOUR)), true);
-    await pass(3 * HOUR - SECOND);
-    assert.equal(renewed.length, 0);
-    await pass(2 * SECOND);
-    assert.equal(renewed.length, 1);
-  });
-
-  it("the same holds when the proxy comes before the first demand", async () => {
-    const { store, renewed, pass } = setUp(LIFE, () => 0);
-    assert.equal(store.adopt(A, held(13 * HOUR)), true);
-    await store.demand(A);
-    await pass(3 * HOUR + SECOND);
-    assert.equal(renewed.length, 1);
-    await pass(15 * HOUR);
-    assert.equal(renewed.length, 1, "brought forward once, not for ever");
-  });
-
-  it("of several held leaves the one due first counts", async () => {
-    const { store, renewed, pass } = setUp(LIFE, () => 0);
-    await store.demand(A);
-    for (const ago of [2, 15, 9]) assert.equal(store.adopt(A, held(ago * HOUR)), true);
-    await pass(HOUR + SECOND);
-    assert.equal(renewed.length, 1);
-  });
-
-  it("due, over, of another issuer, of a longer life or no version at all: not kept", async () => {
-    const { store } = setUp(LIFE);
-    await store.demand(A);
-    const foreign = held(0, "cd".repeat(32));
-    for (const version of [held(16 * HOUR), held(40 * HOUR), held(-HOUR), foreign, "", "7", "leaf.x.y.z"]) {
-      assert.equal(store.adopt(A, version), false, version);
-      assert.equal(store.adopt(B, version), false, version);
-    }
-  });
-
-  it("a lying proxy brings forward one renewal and no more", async () => {
-    const { store, clock, renewed, pass } = setUp(LIFE, () => 0);
-    await store.demand(A);
-    const lie = () =>
-      leafVersion({ issuerId: ISSUER, notAfter: clock.now() + 8 * HOUR + 2 * SECOND, serial: "66".repeat(16) });
-    for (let i = 0; i < 50; i++) {
-      store.adopt(A, lie());
-      await pass(10 * SECOND);
-    }
-    assert.equal(renewed.length, 1);
-    assert.equal(store.adopt(A, lie()), false);
   });
 });
 

@@ -160,6 +160,7 @@ export class LeafStore {
 
   /** Looks for due leaves now; for those who know that the issuer has changed. */
   recheck(): void {
+    if (this.#stopped) return;
     const now = this.#clock.now();
     // Waiting times set by a clock that ran ahead would last until it is reached again.
     if (now < this.#lastCheck) for (const entry of this.#entries.values()) entry.retryAt = Math.min(entry.retryAt, now);

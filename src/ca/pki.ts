@@ -10,7 +10,8 @@ import * as asn1js from "asn1js";
 import * as pkijs from "pkijs";
 import type { Millis } from "../core/base/millis.ts";
 import type { Redacted } from "../core/base/redacted.ts";
-import type { CertificateInfo, LeafRequest, RootRequest, Signer } from "./certificate.ts";
+import type { CertificateInfo, LeafRequest, RootRequest, SignedLeaf, Signer } from "./certificate.ts";
+import { tlv } from "./der.ts";
 import { makeKeyPair, toKeyPem } from "./keys.ts";
 import { parsePem, toHex, toPem, Unreadable } from "./pem.ts";
 import { parsePrivateKey, type SigningKey } from "./private-key.ts";
@@ -41,6 +42,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
 };
 const CURVES: Readonly<Record<string, string>> = { "1.2.840.10045.3.1.7": "P-256", "1.3.132.0.34": "P-384" };
 const CERTIFICATE = "CERTIFICATE";
+const SEQUENCE = 0x30;
 const SERIAL_BYTES = 16;
 /** RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime after. */
 const FIRST_GENERALIZED_YEAR = 2050;
@@ -51,6 +53,7 @@ const USAGE = {
   rsaLeaf: { bits: 0b1010_0000, unused: 5 },
 } as const;
 const KEY_CERT_SIGN = 0b0000_0100;
+const CONTEXT_TAG = 3;
 const NAME_TYPE = { dns: 2, uri: 6 } as const;
 /** RFC 7093: a key identifier is the first 160 bits of a SHA-256. */
 const KEY_ID_BYTES = 20;
@@ -111,7 +114,7 @@ export function splitChain(pem: string, what: string): readonly [string, ...stri
 export async function parseCertificate(pem: string, what: string): Promise<CertificateInfo> {
   const [der] = certificateDers(pem, what);
   const certificate = decode(der, what);
-  const fingerprint = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", der)));
+  const fingerprint = await fingerprintOf(der);
   return guarded(what, () => ({ ...readInfo(certificate), fingerprint }));
 }
 
@@ -126,7 +129,11 @@ function engine(): pkijs.CryptoEngine {
   return new pkijs.CryptoEngine({ name: "webcrypto", crypto });
 }
 
-async function signLeaf(request: LeafRequest, issuer: pkijs.Certificate, { key, hash }: SigningKey): Promise<string> {
+async function signLeaf(
+  request: LeafRequest,
+  issuer: pkijs.Certificate,
+  { key, hash }: SigningKey,
+): Promise<SignedLeaf> {
   const leaf = await draft({
     ...request,
     serial: randomSerial(),
@@ -143,7 +150,8 @@ async function signLeaf(request: LeafRequest, issuer: pkijs.Certificate, { key, 
     extension(OID.subjectAltName, alternativeNames(request)),
   ];
   await leaf.sign(key, hash, engine());
-  return toPem(CERTIFICATE, derOf(leaf));
+  const der = derOf(leaf);
+  return { pem: toPem(CERTIFICATE, der), info: { ...readInfo(leaf), fingerprint: await fingerprintOf(der) } };
 }
 
 interface Draft {
@@ -182,12 +190,14 @@ function randomSerial(): Bytes {
   return first < 0x80 ? random : Uint8Array.of(0, ...random);
 }
 
-// Through DER and back: built from values, pkijs would put all attributes into one set, which is another name.
 function toName(attributes: readonly (readonly [oid: string, value: string])[]): pkijs.RelativeDistinguishedNames {
-  const sets = attributes.map(([type, value]) => {
+  const typesAndValues = attributes.map(([type, value]) => {
     const text = type === OID.serialNumber ? new asn1js.PrintableString({ value }) : new asn1js.Utf8String({ value });
-    return new asn1js.Set({ value: [new pkijs.AttributeTypeAndValue({ type, value: text }).toSchema()] });
+    return new pkijs.AttributeTypeAndValue({ type, value: text });
   });
+  if (typesAndValues.length === 1) return new pkijs.RelativeDistinguishedNames({ typesAndValues });
+  // Through DER and back: built from several, pkijs would put all of them into one set, which is another name.
+  const sets = typesAndValues.map((one) => new asn1js.Set({ value: [one.toSchema()] }));
   const { result } = asn1js.fromBER(new asn1js.Sequence({ value: sets }).toBER());
   return new pkijs.RelativeDistinguishedNames({ schema: result });
 }
@@ -206,6 +216,10 @@ function alternativeNames({ dnsSans, uriSans }: LeafRequest): asn1js.Sequence {
     ...uriSans.map((value) => new pkijs.GeneralName({ type: NAME_TYPE.uri, value })),
   ];
   return new pkijs.GeneralNames({ names }).toSchema();
+}
+
+async function fingerprintOf(der: Bytes): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", der)));
 }
 
 async function keyIdOf({ subjectPublicKeyInfo }: pkijs.Certificate): Promise<ArrayBuffer> {
@@ -244,8 +258,12 @@ async function signsFor({ key, hash }: SigningKey, certificate: pkijs.Certificat
   }
 }
 
-function derOf(certificate: pkijs.Certificate): Bytes {
-  return new Uint8Array(certificate.toSchema().toBER());
+// By hand around the signed bytes: pkijs would read and write all of them again, a third of the cost of a leaf.
+function derOf({ tbsView, signatureAlgorithm, signatureValue }: pkijs.Certificate): Bytes {
+  const parts = [tbsView, signatureAlgorithm.toSchema().toBER(), signatureValue.toBER()].map(
+    (part) => new Uint8Array(part),
+  );
+  return tlv(SEQUENCE, ...parts);
 }
 
 function decode(der: Bytes, what: string): pkijs.Certificate {
@@ -279,8 +297,8 @@ function readInfo(certificate: pkijs.Certificate): Omit<CertificateInfo, "finger
     commonName: another === undefined ? commonName && attributeText(commonName) : undefined,
     subject: nameText(certificate.subject),
     issuer: nameText(certificate.issuer),
-    dnsSans: sans.filter(({ type }) => type === NAME_TYPE.dns).map(({ value }) => String(value)),
-    uriSans: sans.filter(({ type }) => type === NAME_TYPE.uri).map(({ value }) => String(value)),
+    dnsSans: sans.filter(({ type }) => type === NAME_TYPE.dns).map(({ value }) => value),
+    uriSans: sans.filter(({ type }) => type === NAME_TYPE.uri).map(({ value }) => value),
     notBefore: instantOf(certificate.notBefore),
     notAfter: instantOf(certificate.notAfter),
     keyAlgorithm: keyAlgorithmOf(certificate),
@@ -299,9 +317,19 @@ function extensionValue({ extensions }: pkijs.Certificate, oid: string): asn1js.
   return found && asn1js.fromBER(Uint8Array.from(found.extnValue.valueBlock.valueHexView)).result;
 }
 
-function alternativeNamesOf(certificate: pkijs.Certificate): readonly pkijs.GeneralName[] {
-  const schema = extensionValue(certificate, OID.subjectAltName);
-  return schema === undefined ? [] : new pkijs.GeneralNames({ schema }).names;
+// By hand: pkijs takes a millisecond for two names.
+function alternativeNamesOf(
+  certificate: pkijs.Certificate,
+): readonly { readonly type: number; readonly value: string }[] {
+  const names = extensionValue(certificate, OID.subjectAltName);
+  if (names === undefined) return [];
+  if (!(names instanceof asn1js.Sequence)) throw new Error("its alternative names cannot be read");
+  return names.valueBlock.value
+    .filter((name) => name instanceof asn1js.Primitive)
+    .map(({ idBlock, valueBlock }) => ({
+      type: idBlock.tagClass === CONTEXT_TAG ? idBlock.tagNumber : -1,
+      value: String.fromCharCode(...valueBlock.valueHexView),
+    }));
 }
 
 function isAuthority(certificate: pkijs.Certificate): boolean {
@@ -313,8 +341,9 @@ function isAuthority(certificate: pkijs.Certificate): boolean {
 
 function keyAlgorithmOf({ subjectPublicKeyInfo }: pkijs.Certificate): string {
   const { algorithmId, algorithmParams } = subjectPublicKeyInfo.algorithm;
-  const key = subjectPublicKeyInfo.parsedKey;
-  if (algorithmId === OID.rsa && key instanceof pkijs.RSAPublicKey) {
+  if (algorithmId === OID.rsa) {
+    const key = subjectPublicKeyInfo.parsedKey;
+    if (!(key instanceof pkijs.RSAPublicKey)) throw new Error("its RSA key cannot be read");
     return `RSA ${toHex(key.modulus.valueBlock.valueHexView).replace(/^(?:00)+/, "").length * 4}`;
   }
   if (algorithmId !== OID.ecdsa || !(algorithmParams instanceof asn1js.ObjectIdentifier)) return algorithmId;

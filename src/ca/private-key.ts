@@ -4,6 +4,7 @@
  * @module
  */
 import type { Redacted } from "../core/base/redacted.ts";
+import { readTlv, tlv } from "./der.ts";
 import { parsePem, Unreadable } from "./pem.ts";
 
 const RSA_BITS = { least: 2048, most: 8192 } as const;
@@ -89,18 +90,6 @@ function isOnCurve(der: Bytes, { oid, bytes }: Curve): boolean {
   return oid.every((byte, i) => der[parameters.start + i] === byte);
 }
 
-function readTlv(
-  der: Bytes,
-  at: number,
-): { readonly tag: number; readonly start: number; readonly end: number } | undefined {
-  const [tag, first] = der.subarray(at, at + 2);
-  if (tag === undefined || first === undefined) return undefined;
-  const count = first < 0x80 ? 0 : first & 0x7f;
-  const start = at + 2 + count;
-  const length = count === 0 ? first : der.subarray(at + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);
-  return start + length <= der.length ? { tag, start, end: start + length } : undefined;
-}
-
 // The runtime knows best whether bytes are a key of a kind. Its errors differ by runtime and could quote the input.
 async function importPkcs8(der: Bytes, parameters: ImportParameters): Promise<CryptoKey | undefined> {
   try {
@@ -116,24 +105,6 @@ function wrapPkcs1(der: Bytes): Bytes {
 
 function wrapSec1(der: Bytes, curveOid: readonly number[]): Bytes {
   return tlv(TAG.sequence, VERSION_0, tlv(TAG.sequence, EC_OID, curveOid), tlv(TAG.octetString, der));
-}
-
-function tlv(tag: number, ...parts: readonly (readonly number[] | Bytes)[]): Bytes {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const out = Uint8Array.from([tag, ...derLength(length), ...new Array<number>(length).fill(0)]);
-  let at = out.length - length;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-function derLength(length: number): readonly number[] {
-  if (length < 0x80) return [length];
-  const bytes: number[] = [];
-  for (let rest = length; rest > 0; rest >>>= 8) bytes.unshift(rest & 0xff);
-  return [0x80 | bytes.length, ...bytes];
 }
 
 function refuse(what: string): never {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Millis } from "../core/base/millis.ts";
+import type { CertificateInfo } from "./certificate.ts";
 
 /** What a provider is to sign. The names come from `namesOf`, never from a caller over the wire. */
 export interface ChainRequest {
@@ -22,6 +23,8 @@ export interface ChainRequest {
 export interface IssuedChain {
   /** PEM, the leaf first, each signed by the next; without the root. */
   readonly chain: readonly [string, ...string[]];
+  /** What the leaf really says. Read it with `parseCertificate` where others signed: they may have changed it. */
+  readonly leaf: CertificateInfo;
   /** The `issuerId` under which it was signed, which may have changed while the request was under way. */
   readonly issuerId: string;
 }

@@ -270,6 +270,19 @@ describe("providers that change what they were asked for", () => {
     await assert.rejects(longer.issue(SERVICE, HOUR), refused("end of life"));
   });
 
+  it("a leaf that could sign is refused", async () => {
+    const honest = await openBuiltin(await makeRoot({ now: NOW }), () => NOW);
+    const provider: CertificateProvider = {
+      ...honest,
+      async issue(request) {
+        const issued = await honest.issue(request);
+        return { ...issued, leaf: { ...issued.leaf, isAuthority: true } };
+      },
+    };
+    const authority = new Authority({ provider, trustDomain: TRUST_DOMAIN, now: () => NOW });
+    await assert.rejects(authority.issue(SERVICE, HOUR), refused("CA flag"));
+  });
+
   it("a shorter life is taken as it is", async () => {
     const shorter = await altering((request) => ({ ...request, notAfter: request.notAfter - 30 * MINUTE }));
     const leaf = await shorter.issue(SERVICE, HOUR);

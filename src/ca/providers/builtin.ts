@@ -86,7 +86,8 @@ export async function openBuiltin(root: RootMaterial, now: () => Millis): Promis
     issuerId,
     trustBundle: () => bundle,
     async issue(request: ChainRequest): Promise<IssuedChain> {
-      return { chain: [await signer.sign(within(signer, request, now()))], issuerId };
+      const { pem, info } = await signer.sign(within(signer, request, now()));
+      return { chain: [pem], leaf: info, issuerId };
     },
   };
 }

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { leafVersion } from "./leaf.ts";
+import { ISSUER, START, setUp } from "./testing/leaf-rig.ts";
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const A = { namespace: "shop", name: "a" };
+const B = { namespace: "shop", name: "b" };
+
+describe("leaves that proxies hold from before", () => {
+  const LIFE = 24 * HOUR;
+  const held = (issuedAgo: number, issuerId = ISSUER) =>
+    leafVersion({ issuerId, notAfter: START - issuedAgo + LIFE, serial: "77".repeat(16) });
+
+  it("its own leaf is held rightly", async () => {
+    const { store } = setUp(LIFE);
+    const leaf = await store.demand(A);
+    assert.equal(store.adopt(A, leaf.version), true);
+  });
+
+  it("another replica's leaf is kept, and the next renewal comes when that one is due", async () => {
+    const { store, renewed, pass } = setUp(LIFE, () => 0);
+    await store.demand(A);
+    assert.equal(store.adopt(A, held(13 * HOUR)), true);
+    await pass(3 * HOUR - SECOND);
+    assert.equal(renewed.length, 0);
+    await pass(2 * SECOND);
+    assert.equal(renewed.length, 1);
+  });
+
+  it("the same holds when the proxy comes before the first demand", async () => {
+    const { store, renewed, pass } = setUp(LIFE, () => 0);
+    assert.equal(store.adopt(A, held(13 * HOUR)), true);
+    await store.demand(A);
+    await pass(3 * HOUR + SECOND);
+    assert.equal(renewed.length, 1);
+    await pass(15 * HOUR);
+    assert.equal(renewed.length, 1, "brought forward once, not for ever");
+  });
+
+  it("of several held leaves the one due first counts", async () => {
+    const { store, renewed, pass } = setUp(LIFE, () => 0);
+    await store.demand(A);
+    for (const ago of [2, 15, 9]) assert.equal(store.adopt(A, held(ago * HOUR)), true);
+    await pass(HOUR + SECOND);
+    assert.equal(renewed.length, 1);
+  });
+
+  it("due, over, of another issuer, of a longer life or no version at all: not kept", async () => {
+    const { store } = setUp(LIFE);
+    await store.demand(A);
+    const foreign = held(0, "cd".repeat(32));
+    for (const version of [held(16 * HOUR), held(40 * HOUR), held(-HOUR), foreign, "", "7", "leaf.x.y.z"]) {
+      assert.equal(store.adopt(A, version), false, version);
+      assert.equal(store.adopt(B, version), false, version);
+    }
+  });
+
+  it("a lying proxy brings forward one renewal and no more", async () => {
+    const { store, clock, renewed, pass } = setUp(LIFE, () => 0);
+    await store.demand(A);
+    const lie = () =>
+      leafVersion({ issuerId: ISSUER, notAfter: clock.now() + 8 * HOUR + 2 * SECOND, serial: "66".repeat(16) });
+    for (let i = 0; i < 50; i++) {
+      store.adopt(A, lie());
+      await pass(10 * SECOND);
+    }
+    assert.equal(renewed.length, 1);
+    assert.equal(store.adopt(A, lie()), false);
+  });
+});
