@@ -34,6 +34,10 @@ export interface CertificateProvider {
   readonly issuerId: string;
   /** PEM roots that peers are to trust, at least one. */
   trustBundle(): readonly string[];
-  /** @throws IssueRefused if it will not; any other error means the provider could not be asked, so try again. */
+  /**
+   * Settles within a deadline of its own: an identity whose issue is under way waits for its end.
+   *
+   * @throws IssueRefused if it will not; any other error means the provider could not be asked, so try again.
+   */
   issue(request: ChainRequest): Promise<IssuedChain>;
 }
