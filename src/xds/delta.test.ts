@@ -1,0 +1,119 @@
+/** What the laws in `order.test.ts` cannot show: single steps, with the wire's own words. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { DeltaDiscoveryRequestSchema } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import { type Contents, resources } from "../../test/support/xds-world.ts";
+import { type DeltaStep, initialDelta, stepDelta } from "./delta.ts";
+import { type ResourceKind, TYPE_URLS } from "./resource.ts";
+
+type Init = Omit<MessageInitShape<typeof DeltaDiscoveryRequestSchema>, "typeUrl" | "$typeName">;
+type Said = readonly [kind: ResourceKind, names: readonly string[], removed: readonly string[]];
+
+/** A stream that is told things one by one, and what it said last. */
+class Told {
+  #state = initialDelta();
+  #last: DeltaStep | undefined;
+
+  publish(contents: Contents): readonly Said[] {
+    return this.#take(stepDelta(this.#state, { kind: "resources", resources: resources(contents) }, { maxNames: 10 }));
+  }
+
+  ask(kind: ResourceKind, init: Init = {}): readonly Said[] {
+    const request = create(DeltaDiscoveryRequestSchema, { ...init, typeUrl: TYPE_URLS[kind] });
+    return this.#take(stepDelta(this.#state, { kind: "request", request }, { maxNames: 10 }));
+  }
+
+  overdue(): readonly Said[] {
+    return this.#take(stepDelta(this.#state, { kind: "overdue" }, { maxNames: 10 }));
+  }
+
+  /** Answers the last response of that type. */
+  ack(kind: ResourceKind): readonly Said[] {
+    return this.ask(kind, { responseNonce: this.#state.types[kind].waiting?.nonce ?? "none" });
+  }
+
+  get notes(): DeltaStep["notes"] {
+    return this.#last?.notes ?? [];
+  }
+
+  #take(step: DeltaStep): readonly Said[] {
+    this.#state = step.state;
+    this.#last = step;
+    return step.responses.map(({ typeUrl, resources: all, removedResources }) => {
+      const kind = (Object.keys(TYPE_URLS) as ResourceKind[]).find((one) => TYPE_URLS[one] === typeUrl) ?? "cluster";
+      return [kind, all.map((one) => one.name), removedResources];
+    });
+  }
+}
+
+describe("stepDelta()", () => {
+  it("answers a new client's wildcard even if there is nothing, and a resumed one only if something is new", () => {
+    const fresh = new Told();
+    fresh.publish({});
+    assert.deepEqual(fresh.ask("cluster"), [["cluster", [], []]]);
+    const resumed = new Told();
+    resumed.publish({ cluster: { a: "1" } });
+    const [version] = [...resources({ cluster: { a: "1" } }).cluster.byName.values()].map((one) => one.version);
+    assert.deepEqual(resumed.ask("cluster", { initialResourceVersions: { a: version ?? "" } }), []);
+    assert.deepEqual(resumed.notes, [
+      { kind: "acknowledged", resource: "cluster", version: resources({ cluster: { a: "1" } }).cluster.version },
+    ]);
+  });
+
+  it("sends endpoints to a client that claims them, if their cluster changed on this stream before it asked", () => {
+    const told = new Told();
+    told.publish({ cluster: { a: "2" }, endpoints: { a: "1" } });
+    const [version] = [...resources({ endpoints: { a: "1" } }).endpoints.byName.values()].map((one) => one.version);
+    assert.deepEqual(told.ask("cluster", { initialResourceVersions: { a: "old" } }), [["cluster", ["a"], []]]);
+    const claim = { resourceNamesSubscribe: ["a"], initialResourceVersions: { a: version ?? "" } };
+    assert.deepEqual(told.ask("endpoints", claim), [["endpoints", ["a"], []]]);
+  });
+
+  it("answers a drop that the wildcard still covers", () => {
+    const told = new Told();
+    told.publish({ cluster: { a: "1", b: "1" } });
+    told.ask("cluster", { resourceNamesSubscribe: ["*", "a", "ghost"] });
+    told.ack("cluster");
+    assert.deepEqual(told.ask("cluster", { resourceNamesUnsubscribe: ["a"] }), [["cluster", ["a"], []]]);
+  });
+
+  it("keeps subscriptions made in a request with a stale nonce, and answers them after the ACK", () => {
+    const told = new Told();
+    told.publish({ endpoints: { a: "1", b: "1" } });
+    told.ask("endpoints", { resourceNamesSubscribe: ["a"] });
+    assert.deepEqual(told.ask("endpoints", { responseNonce: "stale", resourceNamesSubscribe: ["b"] }), []);
+    assert.deepEqual(told.ack("endpoints"), [["endpoints", ["b"], []]]);
+  });
+
+  it("holds no more names than allowed", () => {
+    const told = new Told();
+    told.ask("endpoints", { resourceNamesSubscribe: ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"] });
+    assert.throws(() => told.ask("endpoints", { resourceNamesSubscribe: ["11"] }), /11 names, more than 10/);
+  });
+
+  it("waits for listeners and routes of a resumed client before it removes, but not for ever", () => {
+    const told = new Told();
+    told.publish({ cluster: { a: "1" } });
+    assert.deepEqual(told.ask("cluster", { initialResourceVersions: { gone: "1" } }), [["cluster", ["a"], []]]);
+    assert.deepEqual(told.ack("cluster"), []);
+    assert.deepEqual(told.overdue(), [["cluster", [], ["gone"]]]);
+  });
+
+  it("removes at once what a new client has before it asked for listeners", () => {
+    const told = new Told();
+    told.publish({ cluster: { a: "1", b: "1" } });
+    told.ask("cluster");
+    told.ack("cluster");
+    assert.deepEqual(told.publish({ cluster: { a: "1" } }), [["cluster", [], ["b"]]]);
+  });
+
+  it("sends endpoints while clusters wait for their ACK, and routes not", () => {
+    const told = new Told();
+    told.publish({ cluster: { a: "1" }, endpoints: { a: "1" }, route: { r: "1" } });
+    told.ask("cluster");
+    assert.deepEqual(told.ask("route", { resourceNamesSubscribe: ["r"] }), []);
+    assert.deepEqual(told.ask("endpoints", { resourceNamesSubscribe: ["a"] }), [["endpoints", ["a"], []]]);
+    assert.deepEqual(told.ack("cluster"), [["route", ["r"], []]]);
+  });
+});
