@@ -24,20 +24,16 @@ export function memoLast<A extends readonly unknown[], V>(compute: (...args: A) 
   let last: { readonly args: A; readonly value: V } | undefined;
   return (...args) => {
     const hit = last;
-    if (hit !== undefined && hit.args.length === args.length && hit.args.every((arg, i) => arg === args[i]))
-      return hit.value;
+    if (hit !== undefined && sameItems(hit.args, args)) return hit.value;
     const value = compute(...args);
     last = { args, value };
     return value;
   };
 }
 
-/**
- * One value for each list of the same objects, whoever asks. What was not asked for since the last but one `turn` is
- * forgotten.
- */
+/** One value for each list of the same objects, whoever asks, for as long as somebody holds it. */
 export class ListSharing {
-  readonly #values = new TwoTurns();
+  readonly #values = new WeakValues();
   readonly #ids = new WeakMap<object, number>();
   #nextId = 1;
 
@@ -58,9 +54,9 @@ export class ListSharing {
   }
 }
 
-/** Gives equal plain values one frozen identity, with the same memory of two turns. */
+/** Gives equal plain values one frozen identity, for as long as somebody holds it. */
 export class Interner {
-  readonly #values = new TwoTurns();
+  readonly #values = new WeakValues();
   readonly #lists = new ListSharing();
 
   /** Shares a small JSON value. Equal values must have their fields in one order, which their builders see to. */
@@ -79,22 +75,36 @@ export class Interner {
   }
 }
 
-/** A map that forgets what nobody asked for during two turns. */
-class TwoTurns {
-  #young = new Map<string, object>();
-  #old = new Map<string, object>();
+/**
+ * A map whose values live as long as somebody else holds them: a value that is still in use is always found, so equal
+ * values never have two identities.
+ */
+class WeakValues {
+  readonly #values = new Map<string, WeakRef<object>>();
+  #sweepAt = SWEEP;
 
   recall<T extends object>(key: string, build: () => T): T {
     // Keys name the kind of value that they stand for, so what was kept is a T.
-    const value = (this.#young.get(key) ?? this.#old.get(key) ?? build()) as T;
-    this.#young.set(key, value);
+    const kept = this.#values.get(key)?.deref() as T | undefined;
+    if (kept !== undefined) return kept;
+    const value = build();
+    this.#values.set(key, new WeakRef(value));
     return value;
   }
 
+  /** Drops the keys of values that are gone, once there may be as many as of living ones. */
   turn(): void {
-    this.#old = this.#young;
-    this.#young = new Map();
+    if (this.#values.size < this.#sweepAt) return;
+    for (const [key, value] of this.#values) if (value.deref() === undefined) this.#values.delete(key);
+    this.#sweepAt = Math.max(SWEEP, 2 * this.#values.size);
   }
+}
+
+/** Fewer keys than this are not worth a look. */
+const SWEEP = 4096;
+
+export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
 }
 
 export function deepFreeze<T>(value: T): T {

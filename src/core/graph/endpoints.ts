@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { memoByObject } from "../base/memo.ts";
 import { compareText, keyOf, type ObjectRef } from "../base/ref.ts";
 import type { EndpointSlice } from "../model/endpoint-slice.ts";
 import type { Endpoints } from "../model/endpoints.ts";
@@ -22,7 +23,7 @@ export interface ServiceAddress {
 /** Slices by the Service that they belong to. */
 export type SliceIndex = ReadonlyMap<string, readonly EndpointSlice[]>;
 
-export function indexSlices(slices: Snapshot["objects"]["EndpointSlice"]): SliceIndex {
+export const indexSlices: (slices: Snapshot["objects"]["EndpointSlice"]) => SliceIndex = memoByObject((slices) => {
   const index = new Map<string, EndpointSlice[]>();
   for (const slice of slices.values()) {
     if (slice.addressType !== "IPv4" || slice.service === "") continue;
@@ -32,7 +33,7 @@ export function indexSlices(slices: Snapshot["objects"]["EndpointSlice"]): Slice
     else group.push(slice);
   }
   return index;
-}
+});
 
 /** The ready addresses of one port of `service`, each once, sorted by address and port. */
 export function addressesOf(

@@ -6,8 +6,8 @@
  * @module
  */
 import { type Finding, finding, tidyFindings } from "../base/finding.ts";
-import type { ServiceAccountName } from "../base/identity.ts";
-import { keyOf } from "../base/ref.ts";
+import { memoLast } from "../base/memo.ts";
+import { keyOf, type NamespacedName } from "../base/ref.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../model/mesh-config.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
@@ -28,16 +28,17 @@ export interface MeshGraph {
   /** TrafficTargets by the account that they open, and by the accounts that may call; sorted. */
   readonly targetsTo: ReadonlyMap<string, readonly TargetNode[]>;
   readonly targetsFrom: ReadonlyMap<string, readonly TargetNode[]>;
-  /** By the root's `namespace/name`. */
+  /** By the root's `namespace/name`, and by the `namespace/name` of each backend. */
   readonly splits: ReadonlyMap<string, SplitNode>;
+  readonly splitsOver: ReadonlyMap<string, readonly SplitNode[]>;
 }
 
 export function buildGraph(
   snapshot: Snapshot,
   settings: MeshSettings,
 ): { readonly graph: MeshGraph; readonly findings: readonly Finding[] } {
-  const isMember = membership(snapshot, settings);
-  const pods = indexPods(snapshot.objects.Pod.values(), isMember);
+  const isMember = membership(snapshot.objects.Namespace, settings.meshName);
+  const pods = indexPods(snapshot.objects.Pod, isMember);
   const linked = linkServices(snapshot, pods.index, isMember);
   const byKey = new Map(linked.services.map((service) => [keyOf(service), service]));
   const memberSplits = [...snapshot.objects.TrafficSplit.values()].filter(({ meta }) => isMember(meta.namespace));
@@ -52,6 +53,7 @@ export function buildGraph(
     targetsTo: groupBy(targets.targets, (target) => [target.destination]),
     targetsFrom: groupBy(targets.targets, (target) => target.sources),
     splits: splits.byRoot,
+    splitsOver: groupBy([...splits.byRoot.values()], ({ backends }) => backends.map(({ service }) => service)),
   };
   const findings = [
     ...pods.findings,
@@ -63,13 +65,13 @@ export function buildGraph(
   return { graph, findings: tidyFindings(findings) };
 }
 
-function membership(snapshot: Snapshot, { meshName }: MeshSettings): (namespace: string) => boolean {
-  const members = new Set<string>();
-  for (const { meta } of snapshot.objects.Namespace.values()) {
-    if (meta.labels[MONITORED_BY] === meshName) members.add(meta.name);
-  }
-  return (namespace) => members.has(namespace);
-}
+const membership = memoLast(
+  (namespaces: Snapshot["objects"]["Namespace"], meshName: string): ((namespace: string) => boolean) => {
+    const members = new Set<string>();
+    for (const { meta } of namespaces.values()) if (meta.labels[MONITORED_BY] === meshName) members.add(meta.name);
+    return (namespace) => members.has(namespace);
+  },
+);
 
 function configOf(snapshot: Snapshot, { meshNamespace }: MeshSettings): MeshConfig {
   return (
@@ -92,12 +94,12 @@ function strayConfigs(snapshot: Snapshot, { meshNamespace }: MeshSettings): read
 
 function groupBy<T>(
   items: readonly T[],
-  accountsOf: (item: T) => readonly ServiceAccountName[],
+  namesOf: (item: T) => readonly NamespacedName[],
 ): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
-    for (const account of accountsOf(item)) {
-      const key = keyOf(account);
+    for (const name of namesOf(item)) {
+      const key = keyOf(name);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [item]);
       else group.push(item);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
+import { memoLast } from "../base/memo.ts";
 import { compareNames, keyOf } from "../base/ref.ts";
 import type { Pod } from "../model/pod.ts";
 
@@ -22,12 +23,18 @@ export function accountOf(pod: Pod): string {
   return keyOf({ namespace: pod.meta.namespace, name: pod.serviceAccount });
 }
 
-export function indexPods(
-  pods: Iterable<Pod>,
-  isMember: (namespace: string) => boolean,
-): { index: PodIndex; findings: readonly Finding[] } {
+interface IndexedPods {
+  readonly index: PodIndex;
+  readonly findings: readonly Finding[];
+}
+
+/** The same value for as long as no pod and no membership changes: most changes are of neither. */
+export const indexPods: (pods: ReadonlyMap<string, Pod>, isMember: (namespace: string) => boolean) => IndexedPods =
+  memoLast(build);
+
+function build(pods: ReadonlyMap<string, Pod>, isMember: (namespace: string) => boolean): IndexedPods {
   // Sorted, so that nothing below depends on the order in which pods were told of.
-  const members = [...pods]
+  const members = [...pods.values()]
     .filter((pod) => isMember(pod.meta.namespace) && pod.phase !== "Succeeded" && pod.phase !== "Failed")
     .sort((a, b) => compareNames(a.meta, b.meta));
   const byLabel = groupBy(members, labelKeys);

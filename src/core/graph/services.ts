@@ -4,7 +4,10 @@
  * @module
  */
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
+import { sameItems } from "../base/memo.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
+import type { EndpointSlice } from "../model/endpoint-slice.ts";
+import type { Endpoints } from "../model/endpoints.ts";
 import type { Pod } from "../model/pod.ts";
 import type { Service, ServicePort } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -30,12 +33,49 @@ export function linkServices(
   const services: ServiceNode[] = [];
   for (const [key, service] of snapshot.objects.Service) {
     if (!isMember(service.meta.namespace) || service.externalName !== undefined) continue;
-    const addresses = (port: ServicePort) =>
-      addressesOf(service, port, slices.get(key) ?? [], snapshot.objects.Endpoints.get(key));
-    const node = linkService(service, addresses, pods, findings);
-    if (node !== undefined) services.push(node);
+    const sources = { slices: slices.get(key) ?? [], endpoints: snapshot.objects.Endpoints.get(key), pods };
+    const linked = linkedService(service, sources);
+    findings.push(...linked.findings);
+    if (linked.node !== undefined) services.push(linked.node);
   }
   return { services: services.sort(compareNames), findings };
+}
+
+/** All that a service's node is made of, beside the Service. */
+interface Sources {
+  readonly slices: readonly EndpointSlice[];
+  readonly endpoints: Endpoints | undefined;
+  readonly pods: PodIndex;
+}
+
+interface Linked {
+  readonly sources: Sources;
+  readonly node: ServiceNode | undefined;
+  readonly findings: readonly Finding[];
+}
+
+const lastLinked = new WeakMap<Service, Linked>();
+
+/** The last node of this Service, if it would be made of the same: later stages compare nodes by reference. */
+function linkedService(service: Service, sources: Sources): Linked {
+  const last = lastLinked.get(service);
+  if (last !== undefined && sameSources(last.sources, sources)) return last;
+  const findings: Finding[] = [];
+  const addresses = (port: ServicePort) => addressesOf(service, port, sources.slices, sources.endpoints);
+  const made = linkService(service, addresses, sources.pods, findings);
+  const node = last?.node !== undefined && made !== undefined && sameNode(last.node, made) ? last.node : made;
+  const linked = { sources, node, findings };
+  lastLinked.set(service, linked);
+  return linked;
+}
+
+function sameSources(a: Sources, b: Sources): boolean {
+  return a.pods === b.pods && a.endpoints === b.endpoints && sameItems(a.slices, b.slices);
+}
+
+/** Of one Service, so that names are equal. Ports are small plain values. */
+function sameNode(a: ServiceNode, b: ServiceNode): boolean {
+  return sameItems(a.pods, b.pods) && JSON.stringify(a.ports) === JSON.stringify(b.ports);
 }
 
 type AddressesOf = (port: ServicePort) => readonly ServiceAddress[];

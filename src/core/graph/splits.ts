@@ -4,6 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
+import { sameItems } from "../base/memo.ts";
 import { compareNames, keyOf, type ObjectRef } from "../base/ref.ts";
 import type { TrafficSplit } from "../model/traffic-split.ts";
 import type { ServiceNode } from "./service-node.ts";
@@ -39,13 +40,21 @@ export function linkSplits(splits: Iterable<TrafficSplit>, services: ReadonlyMap
       continue;
     }
     winners.set(keyOf(root), split);
-    byRoot.set(keyOf(root), {
-      root,
-      backends: linkBackends(split, root, services, findings),
-    });
+    byRoot.set(keyOf(root), sameAsLast(split, { root, backends: linkBackends(split, root, services, findings) }));
   }
   findings.push(...[...winners].flatMap(([rootKey, split]) => recursions(rootKey, split, byRoot)));
   return { byRoot, findings };
+}
+
+const lastNodes = new WeakMap<TrafficSplit, SplitNode>();
+
+/** The last node of this TrafficSplit, if it is the same: later stages compare nodes by reference. */
+function sameAsLast(split: TrafficSplit, node: SplitNode): SplitNode {
+  const last = lastNodes.get(split);
+  const parts = ({ root, backends }: SplitNode) => [root, ...backends.flatMap((one) => [one.service, one.weight])];
+  if (last !== undefined && sameItems(parts(last), parts(node))) return last;
+  lastNodes.set(split, node);
+  return node;
 }
 
 function oldestFirst(a: TrafficSplit, b: TrafficSplit): number {

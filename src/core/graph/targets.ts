@@ -7,6 +7,7 @@
  */
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
+import { sameItems } from "../base/memo.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -40,24 +41,39 @@ export function linkTargets(snapshot: Snapshot, isMember: (namespace: string) =>
   const targets: TargetNode[] = [];
   for (const target of snapshot.objects.TrafficTarget.values()) {
     if (!isMember(target.meta.namespace)) continue;
-    const report: Report = (code, path, message) => {
-      findings.push(
-        finding(
-          code,
-          {
-            kind: "TrafficTarget",
-            namespace: target.meta.namespace,
-            name: target.meta.name,
-          },
-          path,
-          message,
-        ),
-      );
-    };
-    const node = linkTarget(target, snapshot, report);
-    if (node !== undefined) targets.push(node);
+    const linked = linkedTarget(target, snapshot);
+    findings.push(...linked.findings);
+    if (linked.node !== undefined) targets.push(linked.node);
   }
   return { targets: targets.sort(compareNames), findings };
+}
+
+interface Linked {
+  /** What the rules name, in their order. */
+  readonly rules: readonly unknown[];
+  readonly node: TargetNode | undefined;
+  readonly findings: readonly Finding[];
+}
+
+const lastLinked = new WeakMap<TrafficTarget, Linked>();
+
+/** The last node of this TrafficTarget, if its rules still mean the same: later stages compare nodes by reference. */
+function linkedTarget(target: TrafficTarget, snapshot: Snapshot): Linked {
+  const { namespace, name } = target.meta;
+  const rules = target.rules.map((rule) => meantBy(rule, namespace, snapshot));
+  const last = lastLinked.get(target);
+  if (last !== undefined && sameItems(last.rules, rules)) return last;
+  const findings: Finding[] = [];
+  const about = { kind: "TrafficTarget", namespace, name };
+  const node = linkTarget(target, snapshot, (...of) => findings.push(finding(of[0], about, of[1], of[2])));
+  const linked = { rules, node, findings };
+  lastLinked.set(target, linked);
+  return linked;
+}
+
+function meantBy({ kind, name }: TargetRule, namespace: string, { objects }: Snapshot): unknown {
+  const key = keyOf({ namespace, name });
+  return kind === "TCPRoute" ? objects.TCPRoute.get(key) : objects.HTTPRouteGroup.get(key);
 }
 
 function linkTarget(target: TrafficTarget, snapshot: Snapshot, report: Report): TargetNode | undefined {

@@ -8,6 +8,7 @@ import { compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName, hostNames } from "../graph/host-names.ts";
 import { chainSubject, clusterName, type PortNode, type ServiceNode, targetPortIn } from "../graph/service-node.ts";
+import type { SplitNode } from "../graph/splits.ts";
 import type { InboundChain, InboundListener } from "../ir/listener.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
 import type { LocalUpstream } from "../ir/upstream.ts";
@@ -32,13 +33,21 @@ interface Served {
   readonly chained: boolean;
 }
 
-/** @param services - The services that lead to the pod. */
+/**
+ * @param name - The same for pods that are served alike.
+ * @param services - The services that lead to the pod.
+ */
 export function resolveInbound(
   graph: MeshGraph,
-  pod: Pod,
-  services: readonly ServiceNode[],
+  { name, pod, services }: { readonly name: string; readonly pod: Pod; readonly services: readonly ServiceNode[] },
   sharing: Sharing,
 ): InboundIr {
+  const targets = graph.targetsTo.get(keyOf({ namespace: pod.meta.namespace, name: pod.serviceAccount })) ?? [];
+  const inputs = [graph.config, graph.settings, ...services, ...targets, ...splitsOver(graph, services)];
+  return sharing.recall(`inbound:${name}`, inputs, () => compute(graph, pod, services, sharing));
+}
+
+function compute(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[], sharing: Sharing): InboundIr {
   const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
   const findings: Finding[] = [];
   const served = [
@@ -93,7 +102,7 @@ function clash(service: ServiceNode, kept: PortNode, lost: PortNode): Finding {
  */
 function servedRoots(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[]): readonly Served[] {
   const own = new Set(services);
-  return [...graph.splits.values()].flatMap(({ root, backends }) => {
+  return splitsOver(graph, services).flatMap(({ root, backends }) => {
     const mine = backends
       .filter(({ service }) => service !== root && own.has(service))
       .flatMap(({ service }) => service.ports.filter(({ host, carriage }) => host === "" && carriage === "http"));
@@ -104,6 +113,11 @@ function servedRoots(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[
         mine.filter((here) => here.port === port.port).map((here) => servedRoot(root, port, targetPortIn(pod, here))),
       );
   });
+}
+
+/** Splits that have one of the services as a backend, each once. */
+function splitsOver({ splitsOver: byBackend }: MeshGraph, services: readonly ServiceNode[]): readonly SplitNode[] {
+  return [...new Set(services.flatMap((service) => byBackend.get(keyOf(service)) ?? []))];
 }
 
 function servedRoot(service: ServiceNode, port: PortNode, targetPort: number): Served {
@@ -153,7 +167,8 @@ function tablesOf(
   return [...byPort]
     .map(([targetPort, hosts]) => {
       const all = [...hosts.values()].flatMap((group) => virtualHostOf(group, routes) ?? []);
-      const unique = uniqueDomains(all.sort(byName), findings).map((host) => sharing.parts.share(host));
+      const share = (host: VirtualHost) => sharing.parts.share(host);
+      const unique = uniqueDomains(all.map(share).sort(byName), findings, share);
       const name = `rds-inbound.${targetPort}`;
       return sharing.parts.shareParts(name, unique, () => ({
         name,

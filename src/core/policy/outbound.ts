@@ -46,7 +46,9 @@ export function resolveOutbound(
 ): OutboundIr {
   const reach = reachOf(graph, caller);
   const destinations = sharing.once(graph, `destinations:${reach.key}`, () =>
-    resolveDestinations(graph, reach, sharing),
+    sharing.recall(`destinations:${reach.key}`, inputsOf(graph, reach), () =>
+      resolveDestinations(graph, reach, sharing),
+    ),
   );
   return sharing.once(graph, `outbound:${caller.namespace}:${reach.key}`, () => {
     const tables = resolveRouteTables(graph, reach, { namespace: caller.namespace, ...destinations }, sharing);
@@ -56,6 +58,13 @@ export function resolveOutbound(
       findings: [...destinations.findings, ...tables.findings],
     };
   });
+}
+
+/** All that what a reach leads to is a function of. Whom it may use of a service's endpoints is in its key. */
+function inputsOf(graph: MeshGraph, { services }: Reach): readonly unknown[] {
+  const splits = services.flatMap((service) => graph.splits.get(keyOf(service)) ?? []);
+  const backends = splits.flatMap((split) => split.backends.map(({ service }) => service));
+  return [graph.config, graph.settings, ...services, ...splits, ...backends];
 }
 
 type Destinations = Omit<OutboundIr, "routeTables">;
@@ -235,8 +244,12 @@ function resolveRouteTables(
   const routeTables = [...byPort]
     .sort(([a], [b]) => a - b)
     .map(([port, hosts]) => {
-      const unique = uniqueDomains(hosts, findings).map((host) => sharing.parts.share(host));
       const name = `rds-outbound.${port}`;
+      const { unique, clashes } = sharing.recall(`${name}:${namespace}:${reach.key}`, hosts, () => {
+        const clashes: Finding[] = [];
+        return { unique: uniqueDomains(hosts, clashes, (host) => sharing.parts.share(host)), clashes };
+      });
+      findings.push(...clashes);
       return sharing.parts.shareParts(name, unique, () => ({
         name,
         virtualHosts: unique,
@@ -257,7 +270,11 @@ function sharedVirtualHost(
 ): VirtualHost {
   const view = service.namespace === callerNamespace ? "same-namespace" : "other-namespace";
   const key = `virtual-host:${view}:${chainSubject(service, port)}:${port.port}`;
-  return sharing.once(graph, key, () => sharing.parts.share(virtualHostOf(graph, service, port, view)));
+  return sharing.once(graph, key, () =>
+    sharing.recall(key, [port, graph.splits.get(keyOf(service))], () =>
+      sharing.parts.share(virtualHostOf(graph, service, port, view)),
+    ),
+  );
 }
 
 function virtualHostOf(graph: MeshGraph, service: ServiceNode, port: PortNode, view: View): VirtualHost {

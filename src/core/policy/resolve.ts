@@ -30,7 +30,7 @@ export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): Reso
   return sharing.once(graph, name, () => {
     const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
     const outbound = resolveOutbound(graph, account, sharing);
-    const inbound = resolveInbound(graph, pod, services, sharing);
+    const inbound = resolveInbound(graph, { name, pod, services }, sharing);
     const ir = sharing.reuse(
       name,
       assemble({ account, outbound, inbound, metrics, tls: tlsOf(graph, sharing) }, sharing),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Interner } from "../base/memo.ts";
+import { Interner, sameItems } from "../base/memo.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 
@@ -16,6 +16,8 @@ export class Sharing {
   readonly parts = new Interner();
   #graph: MeshGraph | undefined;
   #known = new Map<string, unknown>();
+  #results = new Map<string, Result>();
+  #earlier = new Map<string, Result>();
   #latest = new Map<string, ProxyIr>();
   #previous = new Map<string, ProxyIr>();
 
@@ -31,6 +33,19 @@ export class Sharing {
   }
 
   /**
+   * What `compute` gave under this name, in this compile or the last, if all that it reads is still the same.
+   *
+   * @param inputs - All objects that the result is a function of; compared by reference.
+   */
+  recall<T>(name: string, inputs: readonly unknown[], compute: () => T): T {
+    const known = this.#results.get(name) ?? this.#earlier.get(name);
+    const result = known !== undefined && sameItems(known.inputs, inputs) ? known : { inputs, value: compute() };
+    this.#results.set(name, result);
+    // A name belongs to one call of `recall` in the code, so what was kept is a T.
+    return result.value as T;
+  }
+
+  /**
    * Gives back the IR that the last compile made under this name, if all parts of `ir` are the same values. Then
    * nothing after this stage has work to do for its proxies.
    */
@@ -41,12 +56,19 @@ export class Sharing {
     return kept;
   }
 
-  /** Ends a compile: parts that the last two did not use are forgotten. */
+  /** Ends a compile: results that it did not use are forgotten. */
   turn(): void {
     this.parts.turn();
+    this.#earlier = this.#results;
+    this.#results = new Map();
     this.#previous = this.#latest;
     this.#latest = new Map();
   }
+}
+
+interface Result {
+  readonly inputs: readonly unknown[];
+  readonly value: unknown;
 }
 
 function sameParts(a: ProxyIr, b: ProxyIr): boolean {
@@ -60,8 +82,4 @@ function sameParts(a: ProxyIr, b: ProxyIr): boolean {
     sameItems(a.routeTables, b.routeTables) &&
     sameItems(a.trustedPeers, b.trustedPeers)
   );
-}
-
-function sameItems(a: readonly object[], b: readonly object[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
 }

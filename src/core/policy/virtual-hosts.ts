@@ -6,8 +6,16 @@
 import { type Finding, finding } from "../base/finding.ts";
 import type { VirtualHost } from "../ir/route.ts";
 
-/** Takes a domain that is already claimed out of the later host, and says so. The same references come back where nothing clashes. */
-export function uniqueDomains(hosts: readonly VirtualHost[], findings: Finding[]): readonly VirtualHost[] {
+/**
+ * Takes a domain that is already claimed out of the later host, and says so.
+ *
+ * @param share - Gives equal hosts one identity. The same references come back where nothing clashes.
+ */
+export function uniqueDomains(
+  hosts: readonly VirtualHost[],
+  findings: Finding[],
+  share: (host: VirtualHost) => VirtualHost,
+): readonly VirtualHost[] {
   const owners = new Map<string, VirtualHost>();
   return hosts.flatMap((host) => {
     const clashing = host.domains.filter((domain) => owners.has(domain));
@@ -15,7 +23,7 @@ export function uniqueDomains(hosts: readonly VirtualHost[], findings: Finding[]
     if (clashing.length === 0) return host;
     findings.push(...clashing.slice(0, 1).map((domain) => clash(host, domain, owners.get(domain))));
     const domains = host.domains.filter((domain) => owners.get(domain) === host);
-    return domains.length === 0 ? [] : { ...host, domains };
+    return domains.length === 0 ? [] : share({ ...host, domains });
   });
 }
 
