@@ -16,6 +16,7 @@ import { DELTA, type DeltaState, initialDelta, stepDelta } from "./delta.ts";
 import { type Mail, Mailbox } from "./mailbox.ts";
 import type { StreamInfo, XdsObserver } from "./observer.ts";
 import { isHeldBack, type Note, type Step } from "./order.ts";
+import { Patience } from "./patience.ts";
 import type { PeerCertificate } from "./peer.ts";
 import { type Limits, RequestRefused } from "./request.ts";
 import { initialSotw, SOTW, type SotwState, stepSotw } from "./sotw.ts";
@@ -224,38 +225,6 @@ export class XdsService {
     // Our bug. The client learns nothing about it; the observer gets all of it.
     this.#deps.observe.failed({ proxy, error: error instanceof Error ? error : new Error(String(error)) });
     return new ConnectError("internal error", Code.Internal);
-  }
-}
-
-/** Reminds once something has been waited for too long; progress in between does not start it anew. */
-class Patience {
-  readonly #millis: number;
-  readonly #remind: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopped = false;
-
-  constructor(millis: number, remind: () => void) {
-    this.#millis = millis;
-    this.#remind = remind;
-  }
-
-  wait(waiting: boolean): void {
-    if (!waiting) this.#clear();
-    if (!waiting || this.#stopped || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#remind();
-    }, this.#millis);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#clear();
-  }
-
-  #clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }
 
