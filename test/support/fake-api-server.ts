@@ -109,11 +109,15 @@ export class FakeApiServer {
     return [...this.#watchers].filter(({ url }) => url.pathname.includes(part)).length;
   }
 
-  /** @returns The path of a kubeconfig whose user is `user`. */
-  kubeconfig(user: unknown = {}): string {
+  get port(): number {
+    return this.#port;
+  }
+
+  /** @returns The path of a kubeconfig whose user is `user`; another `port` is another server, with our CA. */
+  kubeconfig(user: unknown = {}, port = this.#port): string {
     const path = join(this.#dir, `config-${++this.#uid}.json`);
     const data = Buffer.from(this.#rootPem).toString("base64");
-    const cluster = { server: `https://localhost:${this.#port}`, "certificate-authority-data": data };
+    const cluster = { server: `https://localhost:${port}`, "certificate-authority-data": data };
     const config = {
       apiVersion: "v1",
       kind: "Config",

@@ -3,8 +3,10 @@
  *
  * @module
  */
+
+import { isRecord } from "../../core/model/fields.ts";
 import type { KubernetesClient } from "./client.ts";
-import { hasStatus, isRecord, KubernetesError } from "./kubernetes-error.ts";
+import { hasStatus, KubernetesError } from "./kubernetes-error.ts";
 import { apiVersionOf, type WatchedResource } from "./resource.ts";
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
+import { isRecord } from "../../core/model/fields.ts";
 
 export interface Refusal {
   readonly method: string;
@@ -58,8 +59,4 @@ export function readStatus(raw: unknown): {
     detail: typeof message === "string" && message !== "" ? message : "the server gave no reason",
     ...(typeof seconds === "number" && seconds > 0 ? { retryAfter: seconds * 1000 } : {}),
   };
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
+import { isRecord } from "../../core/model/fields.ts";
 import type { KubernetesClient } from "./client.ts";
-import { hasStatus, isRecord } from "./kubernetes-error.ts";
+import { hasStatus } from "./kubernetes-error.ts";
 import { type LeaseSpec, type ObservedLease, observeLease, readLease, releaseLease, stepLease } from "./lease-step.ts";
 
 export interface LeaseName {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
-import { isRecord } from "./kubernetes-error.ts";
+import { isRecord } from "../../core/model/fields.ts";
 
 export interface LeaseRecord {
   /** "" where it was released. */

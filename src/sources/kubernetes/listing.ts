@@ -3,8 +3,10 @@
  *
  * @module
  */
+
+import { isRecord } from "../../core/model/fields.ts";
 import type { KubernetesClient } from "./client.ts";
-import { hasStatus, isRecord } from "./kubernetes-error.ts";
+import { hasStatus } from "./kubernetes-error.ts";
 
 /** A page of pods is about 2 MB, and parsed in some 10 ms. */
 const PAGE_SIZE = 250;

@@ -5,7 +5,7 @@
  */
 import type { Millis } from "../../core/base/millis.ts";
 
-/** Resolves after `delay`, or as soon as `signal` is aborted. Never rejects. */
+/** Resolves after `delay` (at once if that is past), or as soon as `signal` is aborted. Never rejects. */
 export function sleep(delay: Millis, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
@@ -14,7 +14,7 @@ export function sleep(delay: Millis, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, delay);
+    const timer = setTimeout(end, Math.max(0, delay));
     signal.addEventListener("abort", end, { once: true });
   });
 }

@@ -8,10 +8,10 @@
  */
 import type { Millis } from "../../core/base/millis.ts";
 import type { ObjectRef } from "../../core/base/ref.ts";
+import { isRecord } from "../../core/model/fields.ts";
 import type { ObjectSink, ObjectSource } from "../../engine/ports.ts";
 import type { KubernetesClient } from "./client.ts";
 import type { KindStatus } from "./kind-status.ts";
-import { isRecord } from "./kubernetes-error.ts";
 import { ListWatch, WATCH_TIMES, type WatchTimes } from "./list-watch.ts";
 import { type MeshScope, namespacesOf, resourcesOf, type WatchedResource } from "./resource.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { keyOf, type ObjectRef } from "../../core/base/ref.ts";
+import { isRecord } from "../../core/model/fields.ts";
 import type { ObjectSink } from "../../engine/ports.ts";
-import { isRecord } from "./kubernetes-error.ts";
 
 export interface ToldObjects {
   readonly size: number;

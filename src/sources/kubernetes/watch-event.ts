@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isRecord, KubernetesError, readStatus } from "./kubernetes-error.ts";
+import { isRecord } from "../../core/model/fields.ts";
+import { KubernetesError, readStatus } from "./kubernetes-error.ts";
 
 export type WatchEvent =
   | { readonly type: "applied" | "deleted"; readonly object: unknown; readonly resourceVersion: string }
