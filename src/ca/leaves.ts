@@ -8,7 +8,7 @@
  */
 import type { ServiceAccountName } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
-import { keyOf } from "../core/base/ref.ts";
+import { compareNames, keyOf } from "../core/base/ref.ts";
 import type { Clock } from "./clock.ts";
 import { issuerPrefix, type Leaf, parseLeafVersion } from "./leaf.ts";
 import { dueOfHeld, isLongerThan, renewAt, retryDelay } from "./renewal.ts";
@@ -93,6 +93,13 @@ export class LeafStore {
   /** The leaf in force, if the identity has one already. */
   current(serviceAccount: ServiceAccountName): Leaf | undefined {
     return this.#entries.get(keyOf(serviceAccount))?.leaf;
+  }
+
+  /** All leaves in force, sorted by service account. */
+  all(): readonly { readonly serviceAccount: ServiceAccountName; readonly leaf: Leaf }[] {
+    return [...this.#entries.values()]
+      .flatMap(({ serviceAccount, leaf }) => (leaf === undefined ? [] : [{ serviceAccount, leaf }]))
+      .sort((a, b) => compareNames(a.serviceAccount, b.serviceAccount));
   }
 
   /**

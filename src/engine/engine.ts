@@ -12,7 +12,7 @@ import type { Admission } from "../xds/service.ts";
 import type { CompiledProxy } from "./compile.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 import type { ObjectSink } from "./ports.ts";
-import { type ConnectedProxy, createProxyRegistry } from "./proxies.ts";
+import { type ConnectedProxy, createProxyRegistry, type Rejection } from "./proxies.ts";
 
 export interface ProxyState {
   readonly uuid: string;
@@ -22,6 +22,18 @@ export interface ProxyState {
   readonly connected: boolean;
   /** It has accepted everything that it should have. */
   readonly inSync: boolean;
+  /** Absent while it is not connected. */
+  readonly connection?: Pick<ConnectedProxy, "since" | "protocol">;
+  /** What it accepted last, in the order in which types are sent. */
+  readonly acknowledged: readonly AcknowledgedGroup[];
+  readonly rejections: readonly Rejection[];
+}
+
+export interface AcknowledgedGroup {
+  readonly kind: ResourceKind;
+  readonly version: string;
+  /** It is what the proxy should have now. */
+  readonly current: boolean;
 }
 
 export interface Engine {
@@ -36,12 +48,17 @@ export interface Engine {
   findings(): readonly Finding[];
   /** Resources told to proxies since the start, removals included, by type. */
   sent(): Readonly<Record<ResourceKind, number>>;
+  /** Refusals told by proxies since the start, by type. */
+  rejected(): Readonly<Record<ResourceKind, number>>;
+  /** Proxies with a stream, also those whose pod is gone. */
+  connectedCount(): number;
   stop(): void;
 }
 
 export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
   const listeners = new Set<() => void>();
-  const sent: Record<ResourceKind, number> = { secret: 0, cluster: 0, endpoints: 0, listener: 0, route: 0 };
+  const sent = zeroes();
+  const rejected = zeroes();
   const tell = () => {
     for (const listener of listeners) listener();
   };
@@ -66,6 +83,7 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
       },
       rejected(rejection) {
         registry.rejected(rejection);
+        rejected[rejection.kind] += 1;
         options.log.error("a proxy refused its configuration and keeps the last good one", { ...rejection });
       },
       sent({ kind, names, removed }) {
@@ -76,6 +94,8 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
       failed: ({ proxy, error }) => options.log.info("a connection ended by an error", { proxy, error: error.message }),
     },
     sent: () => ({ ...sent }),
+    rejected: () => ({ ...rejected }),
+    connectedCount: () => registry.all().length,
     admit: (identity) => admit(loop, identity),
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
@@ -89,6 +109,10 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
       tidyFindings([...loop.store.findings(), ...(loop.mesh()?.findings ?? []), ...rejections(loop, registry.all())]),
     stop: loop.stop,
   };
+}
+
+function zeroes(): Record<ResourceKind, number> {
+  return { secret: 0, cluster: 0, endpoints: 0, listener: 0, route: 0 };
 }
 
 function admit(loop: Loop, { uuid, serviceAccount }: ProxyIdentity): Admission {
@@ -109,13 +133,20 @@ function admit(loop: Loop, { uuid, serviceAccount }: ProxyIdentity): Admission {
 
 function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, cache: ResourceCache): ProxyState {
   const { uuid, pod } = proxy;
+  const wanted = cache.read(uuid);
   return {
     uuid,
     namespace: pod.meta.namespace,
     pod: pod.meta.name,
     serviceAccount: pod.serviceAccount,
     connected: connection !== undefined,
-    inSync: connection !== undefined && isInSync(proxy, connection, cache.read(uuid)),
+    inSync: connection !== undefined && isInSync(proxy, connection, wanted),
+    ...(connection && { connection: { since: connection.since, protocol: connection.protocol } }),
+    acknowledged: SEND_ORDER.flatMap((kind) => {
+      const version = connection?.acknowledged.get(kind);
+      return version === undefined ? [] : [{ kind, version, current: version === wanted?.[kind].version }];
+    }),
+    rejections: connection?.rejections ?? [],
   };
 }
 

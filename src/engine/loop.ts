@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
 import type { TrustBundle } from "../core/envoy/secret.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
@@ -30,8 +31,16 @@ export interface LoopOptions {
   readonly breathe: () => Promise<void>;
   /** Told of every compile before it is published. */
   readonly onCompiled: (mesh: CompiledMesh) => void;
+  /** Told of the end of every compile, also of one that threw. Must not throw. */
+  readonly onCompileEnd?: (end: CompileEnd) => void;
   /** The uuids of the proxies that are connected now. */
   readonly connected: () => Iterable<string>;
+}
+
+export interface CompileEnd {
+  readonly ok: boolean;
+  /** Publishing included. */
+  readonly duration: Millis;
 }
 
 export interface Loop {
@@ -45,6 +54,8 @@ export interface Loop {
   trust(bundle: TrustBundle): void;
   /** Compiles that threw. Each is a bug of ours; the last good configuration stays. */
   compileFailures(): number;
+  /** Whether the last compile threw. */
+  failing(): boolean;
   stop(): void;
 }
 
@@ -56,6 +67,7 @@ export function createLoop(options: LoopOptions): Loop {
   let bundle = options.trust;
   let mesh: CompiledMesh | undefined;
   let failures = 0;
+  let failing = false;
   let running = false;
   let again = false;
   let synced = false;
@@ -71,18 +83,22 @@ export function createLoop(options: LoopOptions): Loop {
     }
     running = true;
     const wasSynced = synced;
+    const startedAt = clock.now();
     try {
       mesh = await compileInSlices();
       options.onCompiled(mesh);
       publishAll();
+      failing = false;
     } catch (error) {
       failures += 1;
+      failing = true;
       log.error("compile failed: every proxy keeps its last good configuration", {
         error: String(error),
         stack: (error as Error).stack,
       });
     } finally {
       running = false;
+      options.onCompileEnd?.({ ok: !failing, duration: clock.now() - startedAt });
     }
     if (wasSynced) nowReady();
     if (again) {
@@ -172,6 +188,7 @@ export function createLoop(options: LoopOptions): Loop {
       publishAll();
     },
     compileFailures: () => failures,
+    failing: () => failing,
     stop() {
       debounce.stop();
       stopListening();

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Millis } from "../core/base/millis.ts";
-import type { XdsObserver } from "../xds/observer.ts";
+import type { StreamInfo, XdsObserver } from "../xds/observer.ts";
 import type { ResourceKind } from "../xds/resource.ts";
 import type { Clock } from "./clock.ts";
 
@@ -20,6 +20,8 @@ export interface Rejection {
 export interface ConnectedProxy {
   readonly uuid: string;
   readonly since: Millis;
+  /** Of the stream that was opened last. */
+  readonly protocol: StreamInfo["protocol"];
   /** Versions of whole groups that the proxy accepted last. */
   readonly acknowledged: ReadonlyMap<ResourceKind, string>;
   /** Until it accepts something newer of the type. */
@@ -34,7 +36,7 @@ export interface ProxyRegistry extends Pick<XdsObserver, "connected" | "disconne
 interface Entry {
   readonly uuid: string;
   readonly since: Millis;
-  readonly streams: Set<number>;
+  readonly streams: Map<number, StreamInfo["protocol"]>;
   readonly acknowledged: Map<ResourceKind, string>;
   readonly rejections: Map<ResourceKind, Rejection>;
 }
@@ -42,23 +44,25 @@ interface Entry {
 /** @param onChange - A proxy came, went, accepted or refused something. */
 export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => void): ProxyRegistry {
   const entries = new Map<string, Entry>();
-  const view = ({ uuid, since, acknowledged, rejections }: Entry): ConnectedProxy => ({
+  const view = ({ uuid, since, streams, acknowledged, rejections }: Entry): ConnectedProxy => ({
     uuid,
     since,
+    // An entry is dropped with its last stream.
+    protocol: [...streams.values()].at(-1) ?? "delta",
     acknowledged,
     rejections: [...rejections.values()],
   });
   return {
-    connected({ id, proxy: uuid }) {
+    connected({ id, proxy: uuid, protocol }) {
       const entry = entries.get(uuid) ?? {
         uuid,
         since: clock.now(),
-        streams: new Set(),
+        streams: new Map(),
         acknowledged: new Map(),
         rejections: new Map(),
       };
       entries.set(uuid, entry);
-      entry.streams.add(id);
+      entry.streams.set(id, protocol);
       onChange(uuid);
     },
     disconnected({ id, proxy: uuid }) {
