@@ -1,0 +1,121 @@
+/**
+ * What the control plane may do, and why. The table of `deploy/README.md` is held to these rules by a test.
+ *
+ * @module
+ */
+import {
+  CA_SECRET,
+  CONTROLLER,
+  LABELS,
+  MESH_NAME,
+  MESH_NAMESPACE,
+  MUTATING_CONFIGURATION,
+  VALIDATING_CONFIGURATION,
+} from "../names.ts";
+import type { Schema } from "./schema.ts";
+
+export interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+const RBAC = "rbac.authorization.k8s.io";
+const READ = ["list", "watch"];
+const WRITE = ["patch", "update"];
+
+/** All namespaces: what is read to build the mesh, and what is told about it. */
+export const CLUSTER_RULES: readonly Rule[] = [
+  { apiGroups: [""], resources: ["pods", "serviceaccounts", "services"], verbs: READ },
+  // A pod may be created in a namespace so new that the watch has not told of it.
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", ...READ] },
+  { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: READ },
+  { apiGroups: ["access.smi-spec.io"], resources: ["traffictargets"], verbs: READ },
+  { apiGroups: ["specs.smi-spec.io"], resources: ["httproutegroups", "tcproutes"], verbs: READ },
+  { apiGroups: ["split.smi-spec.io"], resources: ["trafficsplits"], verbs: READ },
+  { apiGroups: ["config.openservicemesh.io"], resources: ["extensionservices"], verbs: READ },
+  {
+    apiGroups: ["policy.openservicemesh.io"],
+    resources: ["egresses", "ingressbackends", "retries", "telemetries", "upstreamtrafficsettings"],
+    verbs: READ,
+  },
+  {
+    apiGroups: ["policy.openservicemesh.io"],
+    resources: ["ingressbackends/status", "telemetries/status", "upstreamtrafficsettings/status"],
+    verbs: WRITE,
+  },
+  {
+    apiGroups: ["admissionregistration.k8s.io"],
+    resources: ["mutatingwebhookconfigurations"],
+    resourceNames: [MUTATING_CONFIGURATION],
+    verbs: ["get", ...READ, ...WRITE],
+  },
+  {
+    apiGroups: ["admissionregistration.k8s.io"],
+    resources: ["validatingwebhookconfigurations"],
+    resourceNames: [VALIDATING_CONFIGURATION],
+    verbs: ["get", ...READ, ...WRITE],
+  },
+  { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+  { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+  { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
+];
+
+/** Its own namespace. */
+export const NAMESPACE_RULES: readonly Rule[] = [
+  { apiGroups: ["config.openservicemesh.io"], resources: ["meshconfigs"], verbs: ["create", "get", ...READ] },
+  { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates"], verbs: ["create", "get", ...READ] },
+  { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates/status"], verbs: WRITE },
+  // A name cannot limit `create`: the object has none yet when it is decided.
+  { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
+  { apiGroups: [""], resources: ["secrets"], resourceNames: [CA_SECRET], verbs: ["get", ...READ, ...WRITE] },
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
+  {
+    apiGroups: ["coordination.k8s.io"],
+    resources: ["leases"],
+    resourceNames: [CONTROLLER],
+    verbs: ["get", ...READ, ...WRITE],
+  },
+];
+
+/** Namespaces with pods of the mesh: the proxies' first configuration. Bound for all; may be bound one by one. */
+export const BOOTSTRAP_ROLE = `${MESH_NAME}-pod-bootstrap`;
+export const BOOTSTRAP_RULES: readonly Rule[] = [
+  { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete", "get", "list", ...WRITE] },
+];
+
+export function rbacObjects(): readonly Schema[] {
+  const subjects = [{ kind: "ServiceAccount", name: MESH_NAME, namespace: MESH_NAMESPACE }];
+  const clusterBinding = (name: string) => ({
+    apiVersion: `${RBAC}/v1`,
+    kind: "ClusterRoleBinding",
+    metadata: { name, labels: LABELS },
+    roleRef: { apiGroup: RBAC, kind: "ClusterRole", name },
+    subjects,
+  });
+  const inNamespace = { name: CONTROLLER, namespace: MESH_NAMESPACE, labels: LABELS };
+  return [
+    {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: MESH_NAME, namespace: MESH_NAMESPACE, labels: LABELS },
+    },
+    clusterRole(MESH_NAME, CLUSTER_RULES),
+    clusterBinding(MESH_NAME),
+    clusterRole(BOOTSTRAP_ROLE, BOOTSTRAP_RULES),
+    clusterBinding(BOOTSTRAP_ROLE),
+    { apiVersion: `${RBAC}/v1`, kind: "Role", metadata: inNamespace, rules: NAMESPACE_RULES },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: "RoleBinding",
+      metadata: inNamespace,
+      roleRef: { apiGroup: RBAC, kind: "Role", name: CONTROLLER },
+      subjects,
+    },
+  ];
+}
+
+function clusterRole(name: string, rules: readonly Rule[]): Schema {
+  return { apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: { name, labels: LABELS }, rules };
+}
