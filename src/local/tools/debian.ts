@@ -45,11 +45,11 @@ export function fetchedTool(program: string): readonly string[] | undefined {
 
 /** Whether `fetchTool` has a chance here: apt and dpkg are there, and the program is one of those it knows. */
 export function canFetch(program: string): boolean {
-  return (
-    PROGRAMS[program] !== undefined &&
-    [findProgram("apt-get"), findProgram("dpkg-deb")].every((path) => path !== undefined) &&
-    existsSync(STATUS)
-  );
+  return PROGRAMS[program] !== undefined && hasApt();
+}
+
+function hasApt(): boolean {
+  return ["apt-get", "dpkg-deb"].every((name) => findProgram(name) !== undefined) && existsSync(STATUS);
 }
 
 /**
@@ -62,19 +62,37 @@ export function canFetch(program: string): boolean {
 export async function fetchTool(program: string): Promise<readonly string[]> {
   const known = PROGRAMS[program];
   if (known === undefined) throw new Error(`${program} is in no package known here`);
+  await fetchPackage(known.package);
+  const tool = fetchedTool(program);
+  if (tool === undefined) throw new Error(`package ${known.package} holds no ${known.file}`);
+  return tool;
+}
+
+/**
+ * The folder of an unpacked package, fetched unless an earlier run did. Beside the package's own files it holds those of
+ * its dependencies that are not installed here.
+ *
+ * @throws Error naming the package and what is missing or what apt said.
+ */
+export async function unpackedPackage(name: string): Promise<string> {
+  const folder = join(packagesFolder(), name);
+  if (existsSync(folder)) return folder;
+  if (!hasApt()) throw new Error(`package ${name} cannot be fetched: there is no apt-get and dpkg-deb here`);
+  await fetchPackage(name);
+  return folder;
+}
+
+async function fetchPackage(name: string): Promise<void> {
   await mkdir(packagesFolder(), { recursive: true });
-  const work = await mkdtemp(join(packagesFolder(), `.${known.package}-`));
+  const work = await mkdtemp(join(packagesFolder(), `.${name}-`));
   try {
-    await unpack(await download(known.package, work), join(work, "root"));
-    const target = join(packagesFolder(), known.package);
+    await unpack(await download(name, work), join(work, "root"));
+    const target = join(packagesFolder(), name);
     await rm(target, { recursive: true, force: true });
     await rename(join(work, "root"), target).catch(() => undefined); // another run was faster: its copy is as good
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  const tool = fetchedTool(program);
-  if (tool === undefined) throw new Error(`package ${known.package} holds no ${known.file}`);
-  return tool;
 }
 
 async function download(name: string, work: string): Promise<string[]> {
@@ -113,7 +131,8 @@ async function unpack(archives: readonly string[], root: string): Promise<void> 
   for (const archive of archives) await runCommand([findProgram("dpkg-deb") ?? "dpkg-deb", "-x", archive, root]);
 }
 
-function libraryFolders(root: string): string[] {
+/** Where the libraries of an unpacked package are: `usr/lib/x86_64-linux-gnu` and such. */
+export function libraryFolders(root: string): string[] {
   return LIBRARY_FOLDERS.map((folder) => join(root, folder))
     .filter(existsSync)
     .flatMap((folder) =>
