@@ -28,7 +28,7 @@ interface Count {
   readonly skipped: number;
 }
 
-const PURE = ["src", "test/arch", "test/golden", "test/simulate", "test/protocol"];
+const PURE = ["src", "test/arch", "test/deploy", "test/golden", "test/simulate", "test/protocol"];
 
 const SUITES: readonly Suite[] = [
   { name: "pure", runner: "bun", paths: PURE },
