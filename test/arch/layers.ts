@@ -49,13 +49,16 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["@kubernetes/client-node", "yaml"],
     node: true,
   },
-  telemetry: { from: ["core/base"], packages: [], node: true },
+  telemetry: { from: ["core/base"], packages: ["prom-client"], node: true },
   platform: {
     from: ["core/base"],
-    packages: ["@connectrpc/connect", "@connectrpc/connect-node"],
+    packages: ["@connectrpc/connect", "@connectrpc/connect-node", "@hono/node-server"],
     node: true,
   },
-  http: { from: ["core/base", "core/model", "core/inject", "engine"], packages: ["hono", "valibot"] },
+  http: {
+    from: ["core/base", "core/model", "core/inject", "engine"],
+    packages: ["@valibot/to-json-schema", "hono", "valibot"],
+  },
   local: {
     from: ["core/base", "core/model", "core/inject", "core/envoy", "ca", "engine", "sources", "platform", "telemetry"],
     packages: ["dns-packet", "hono", "valibot", "yaml"],
