@@ -56,7 +56,9 @@ step("packages", {
   from: ["package.json", "package-lock.json"],
   outcome: "node_modules/.bin",
   make() {
-    run("npm", "ci", "--no-audit", "--no-fund");
+    // Not `npm ci`: it refuses a lock file that lacks the programs of other platforms, and a registry that does not carry
+    // them cannot lock them. This installs what is locked, and adds this platform's programs where they are missing.
+    run("npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error");
     mendProgram("bun", "node_modules/bun/install.js");
     mendProgram("deno", "node_modules/deno/install.cjs");
   },
