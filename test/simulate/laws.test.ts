@@ -228,28 +228,3 @@ function hostOf(raw: RawObject): string {
   const { namespace: space, name } = raw["metadata"] as { readonly namespace: string; readonly name: string };
   return `${name}.${space}`;
 }
-
-describe("a second compile", () => {
-  it("gives every proxy the same value if nothing changed for it, and another if its bytes did", () => {
-    holds(
-      fc.property(anyWorld(), fc.nat(), (objects, pick) => {
-        const compiler = createCompiler(SETTINGS);
-        const changed = objects.filter((_, i) => i !== pick % objects.length);
-        const [first, second] = [objects, changed].map((all) => {
-          const { proxies } = compileWith(compiler, snapshotOf(withEndpoints(all)).snapshot);
-          return new Map(
-            [...proxies].map(([uuid, { ir }]) => [uuid, { ir, bytes: bytesText(compiler.render(ir, TRUST)) }]),
-          );
-        });
-        for (const [uuid, now] of second ?? []) {
-          const before = first?.get(uuid);
-          if (before !== undefined) assert.equal(now.ir === before.ir, now.bytes === before.bytes, uuid);
-        }
-      }),
-    );
-  });
-});
-
-function bytesText(resources: ReturnType<ReturnType<typeof createCompiler>["render"]>): string {
-  return SEND_ORDER.map((kind) => resources[kind].version).join();
-}

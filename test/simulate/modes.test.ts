@@ -1,7 +1,18 @@
 /** Permissive mode, SMI mode, and who is left out of the mesh (dataplane spec 2.8, 2.20). */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { meshConfig, namespace, PERMISSIVE, pod, routes, SMI, service, target, tcpRoute } from "./objects.ts";
+import {
+  addressOf,
+  meshConfig,
+  namespace,
+  PERMISSIVE,
+  pod,
+  routes,
+  SMI,
+  service,
+  target,
+  tcpRoute,
+} from "./objects.ts";
 import { world } from "./world.ts";
 
 const shop = [
@@ -108,6 +119,30 @@ describe("the edge of the mesh", () => {
     const mesh = world(PERMISSIVE, ...shop, namespace("lab", { mesh: false }), pod("lab/web"), service("lab/web", 80));
     assert.equal(mesh.configs.has("lab/web"), false);
     assert.equal(mesh.call("shop/client", "GET http://web.lab/"), "closed");
+  });
+
+  it("takes a pod that lives for the owner of an address, not one that is going away", () => {
+    const leaving = pod("shop/zombie", { ip: addressOf(10, "pod shop/web"), labels: { app: "web" }, ready: false });
+    const metadata = { ...(leaving["metadata"] as object), deletionTimestamp: "2026-01-01T00:00:00Z" };
+    const bare = pod("shop/bare", { sidecar: false, ip: addressOf(10, "pod shop/web") });
+    const going = {
+      ...bare,
+      metadata: { ...(bare["metadata"] as object), name: "zz", deletionTimestamp: "2026-01-01T00:00:00Z" },
+    };
+    const mesh = world(PERMISSIVE, ...shop, { ...leaving, metadata }, going);
+    const endpoints = mesh.configs
+      .get("shop/client")
+      ?.endpoints.find(({ clusterName }) => clusterName === "shop/web|80");
+    assert.equal(endpoints?.endpoints[0]?.lbEndpoints.length, 1);
+  });
+
+  it("serves statistics of the pods alone that ask for it", () => {
+    const labels = { app: "web" };
+    const scraped = pod("shop/scraped", { account: "web", labels, annotations: { "prometheus.io/scrape": "true" } });
+    const mesh = world(PERMISSIVE, ...shop, scraped);
+    const listens = (name: string) =>
+      mesh.configs.get(name)?.listeners.some((one) => one.name === "inbound-prometheus-listener");
+    assert.deepEqual([listens("shop/scraped"), listens("shop/web")], [true, false]);
   });
 
   it("does not send to pods without a sidecar, which could not answer mutual TLS", () => {

@@ -138,6 +138,11 @@ describe("a split", () => {
     const db = pod("shop/db-0", { labels: { app: "db" }, hostname: "db-0", subdomain: "db" });
     const one = mesh(db, service("shop/db", 80, { headless: true }), split("shop/s", "db", ninetyTen));
     assert.equal(one.call("shop/client", "GET http://db-0.db/"), "200 shop/db-0");
+    const hosts = one.configs
+      .get("shop/v1")
+      ?.routes.flatMap(({ virtualHosts }) => virtualHosts.map(({ name }) => name));
+    assert.ok(hosts?.includes("inbound_virtual-host|db.shop.svc.cluster.local"));
+    assert.ok(!hosts?.includes("inbound_virtual-host|db-0.db.shop.svc.cluster.local"));
     assert.equal(one.call("shop/client", "GET http://db/"), "90% 200 shop/v1, 10% 200 shop/v2");
   });
 });
@@ -185,6 +190,18 @@ describe("a split that is not quite right", () => {
     const one = mesh(split("shop/b", "store", { "store-v1": 1 }), split("shop/a", "store.shop", { "store-v2": 1 }));
     assert.equal(one.call("shop/client", get), "200 shop/v2");
     assert.ok(codes(one).includes("split-duplicate"));
+  });
+
+  it("loses to an older one, whatever their names", () => {
+    const born = (raw: RawObject, creationTimestamp: string) => ({
+      ...raw,
+      metadata: { ...(raw["metadata"] as object), creationTimestamp },
+    });
+    const one = mesh(
+      born(split("shop/a", "store", { "store-v1": 1 }), "2026-02-01T00:00:00Z"),
+      born(split("shop/b", "store", { "store-v2": 1 }), "2026-01-01T00:00:00Z"),
+    );
+    assert.equal(one.call("shop/client", get), "200 shop/v2");
   });
 
   it("is not followed into another split", () => {
