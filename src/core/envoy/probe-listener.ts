@@ -7,6 +7,7 @@
  * @module
  */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { AccessLog } from "../../../gen/envoy/config/accesslog/v3/accesslog_pb.ts";
 import { TrafficDirection } from "../../../gen/envoy/config/core/v3/base_pb.ts";
 import { type Listener, ListenerSchema } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
 import type { HeaderMatcherSchema, RouteSchema } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
@@ -59,6 +60,7 @@ function httpListener(kind: ProbeKind, probes: readonly HttpProbe[]): Listener {
     port: PROBE_PORTS[kind],
     codecType: HttpConnectionManager_CodecType.AUTO,
     routes: [...routes, ...alias],
+    accessLog: accessLogs(),
   });
 }
 
@@ -133,10 +135,11 @@ interface ClearListener {
   readonly codecType: HttpConnectionManager_CodecType;
   readonly routes: Route[];
   readonly filters?: HttpFilter[];
+  readonly accessLog?: AccessLog[];
 }
 
 /** The application sees the kubelet's own headers: nothing is added on the way. */
-function clearListener({ name, port, codecType, routes, filters = [] }: ClearListener): Listener {
+function clearListener({ name, port, codecType, routes, filters = [], accessLog = [] }: ClearListener): Listener {
   return create(ListenerSchema, {
     name,
     address: socketAddress("0.0.0.0", port),
@@ -154,7 +157,7 @@ function clearListener({ name, port, codecType, routes, filters = [] }: ClearLis
               value: { name: "local_route", virtualHosts: [{ name: "local_service", domains: ["*"], routes }] },
             },
             httpFilters: [...filters, httpFilter("http_router", RouterSchema, { suppressEnvoyHeaders: true })],
-            accessLog: accessLogs(),
+            accessLog,
           }),
         ],
       },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { buildRedirection, type RedirectionOptions } from "./redirection.ts";
+import { buildRedirection, POD_IP_VARIABLE, type RedirectionOptions } from "./redirection.ts";
 
 const PLAIN: RedirectionOptions = {
   proxyUid: 1500,
@@ -76,10 +76,19 @@ describe("buildRedirection", () => {
   it("leads Envoy to the pod's address in PodIP mode", () => {
     assert.deepEqual(rulesOf({ podIp: "10.9.8.7" }, "OUTPUT"), [
       "-p tcp -j OSM_PROXY_OUTBOUND",
-      "-o lo -p tcp -d 127.0.0.1/32 -m owner --uid-owner 1500 -j DNAT --to-destination 10.9.8.7",
+      "-o lo -p tcp -d 127.0.0.1/32 ! --dport 15000 -m owner --uid-owner 1500 -j DNAT --to-destination 10.9.8.7",
     ]);
     const text = buildRedirection({ ...PLAIN, podIp: "10.9.8.7" });
     assert.match(text, /^-I OUTPUT .*DNAT/m);
+  });
+
+  it("leaves the place for an address that the pod does not have yet", () => {
+    assert.match(buildRedirection({ ...PLAIN, podIp: POD_IP_VARIABLE }), /--to-destination \$\(POD_IP\)$/m);
+  });
+
+  it("lets further ports of the sidecar past, before the rule that takes everything", () => {
+    const rules = rulesOf({ probePorts: [15905] }, "OSM_PROXY_INBOUND");
+    assert.deepEqual(rules.slice(-2), ["-p tcp --dport 15905 -j RETURN", "-p tcp -j OSM_PROXY_IN_REDIRECT"]);
   });
 
   it("spreads ports over rules of fifteen, which is what the kernel takes", () => {
@@ -103,6 +112,8 @@ describe("buildRedirection", () => {
     "an interface that is an option": { interfaceExclusions: ["-j"] },
     "port zero": { outboundPortExclusions: [0] },
     "a port that is no number": { inboundPortExclusions: [Number.NaN] },
+    "a pod address that is a command": { podIp: "$(reboot)" },
+    "a probe port beyond 65535": { probePorts: [70_000] },
     "user zero": { proxyUid: 0 },
   } satisfies Record<string, Partial<RedirectionOptions>>)) {
     it(`refuses ${what}`, () => assert.throws(() => buildRedirection({ ...PLAIN, ...options }), RangeError));

@@ -8,8 +8,13 @@
 export interface RedirectionOptions {
   /** The user that Envoy runs as; its own connections go out as they are. */
   readonly proxyUid: number;
-  /** Local proxy mode PodIP: Envoy reaches the application at this address and not at 127.0.0.1. */
+  /**
+   * Local proxy mode PodIP: Envoy reaches the application at this address and not at 127.0.0.1. `POD_IP_VARIABLE` where
+   * the pod has no address yet.
+   */
   readonly podIp?: string;
+  /** Further ports that the sidecar itself answers at in clear text, beyond those of every sidecar. */
+  readonly probePorts?: readonly number[];
   readonly inboundPortExclusions: readonly number[];
   readonly outboundPortExclusions: readonly number[];
   /** IPv4, `a.b.c.d` or `a.b.c.d/n`. */
@@ -19,6 +24,9 @@ export interface RedirectionOptions {
   readonly interfaceExclusions: readonly string[];
 }
 
+/** Kubernetes puts the value of the variable `POD_IP` here, in the arguments of a container. */
+export const POD_IP_VARIABLE = "$(POD_IP)";
+
 const INBOUND = "OSM_PROXY_INBOUND";
 const IN_REDIRECT = "OSM_PROXY_IN_REDIRECT";
 const OUTBOUND = "OSM_PROXY_OUTBOUND";
@@ -26,6 +34,7 @@ const OUT_REDIRECT = "OSM_PROXY_OUT_REDIRECT";
 
 const INBOUND_PORT = 15003;
 const OUTBOUND_PORT = 15001;
+const ADMIN_PORT = 15000;
 /** Statistics and rewritten probes: served by the sidecar itself, in clear text. */
 const PROXY_PORTS = [15010, 15901, 15902, 15903, 15904];
 /** What the kernel's `multiport` match holds. OSM put all ports in one rule, which fails beyond this. */
@@ -51,7 +60,8 @@ export function buildRedirection(options: RedirectionOptions): string {
   ].join("\n");
 }
 
-function inboundRules({ inboundPortExclusions, interfaceExclusions }: RedirectionOptions): readonly string[] {
+function inboundRules(options: RedirectionOptions): readonly string[] {
+  const { inboundPortExclusions, interfaceExclusions, probePorts = [] } = options;
   return [
     `-A ${IN_REDIRECT} -p tcp -j REDIRECT --to-ports ${INBOUND_PORT}`,
     `-A PREROUTING -p tcp -j ${INBOUND}`,
@@ -59,7 +69,9 @@ function inboundRules({ inboundPortExclusions, interfaceExclusions }: Redirectio
       (ports) => `-A ${INBOUND} -p tcp -m multiport --dports ${ports} -j RETURN`,
     ),
     ...interfaceExclusions.map((name) => `-A ${INBOUND} -i ${checkedInterface(name)} -j RETURN`),
-    ...PROXY_PORTS.map((port) => `-A ${INBOUND} -p tcp --dport ${port} -j RETURN`),
+    ...[...PROXY_PORTS, ...probePorts].map(
+      (port) => `-A ${INBOUND} -p tcp --dport ${checkedNumber("port", port, 65_535)} -j RETURN`,
+    ),
     `-A ${INBOUND} -p tcp -j ${IN_REDIRECT}`,
   ];
 }
@@ -72,6 +84,8 @@ function inboundRules({ inboundPortExclusions, interfaceExclusions }: Redirectio
 function outboundRules(options: RedirectionOptions): readonly string[] {
   const { podIp, outboundIpRangeExclusions, outboundPortExclusions, interfaceExclusions } = options;
   const byProxy = `-m owner --uid-owner ${checkedNumber("uid", options.proxyUid, 2 ** 32 - 2)}`;
+  // Envoy's own administration endpoint, which statistics are read from, stays at 127.0.0.1 in any mode.
+  const toApplication = `-o lo -p tcp -d 127.0.0.1/32 ! --dport ${ADMIN_PORT}`;
   const notByProxy = byProxy.replace("--uid-owner", "! --uid-owner");
   return [
     `-A ${OUT_REDIRECT} -p tcp -j REDIRECT --to-ports ${OUTBOUND_PORT}`,
@@ -83,7 +97,7 @@ function outboundRules(options: RedirectionOptions): readonly string[] {
     `-A ${OUTBOUND} -d 127.0.0.1/32 -j RETURN`,
     ...(podIp === undefined
       ? []
-      : [`-I OUTPUT -o lo -p tcp -d 127.0.0.1/32 ${byProxy} -j DNAT --to-destination ${checkedRange(podIp)}`]),
+      : [`-I OUTPUT ${toApplication} ${byProxy} -j DNAT --to-destination ${checkedPodIp(podIp)}`]),
     ...interfaceExclusions.map((name) => `-A ${OUTBOUND} -o ${checkedInterface(name)} -j RETURN`),
     ...outboundIpRangeExclusions.map((range) => `-A ${OUTBOUND} -d ${checkedRange(range)} -j RETURN`),
     ...portGroups(outboundPortExclusions).map(
@@ -113,12 +127,26 @@ function checkedNumber(what: string, value: number, max: number): number {
   throw new RangeError(`${what} ${value} is not a whole number from 1 to ${max}`);
 }
 
+/** As in 10.0.0.0/8 or 10.1.2.3. */
+export function isIpv4Range(text: string): boolean {
+  return IPV4_RANGE.test(text) && (text.split("/")[0] ?? "").split(".").every((part) => Number(part) <= 255);
+}
+
+/** As in eth0 or veth+. */
+export function isInterfaceName(name: string): boolean {
+  return INTERFACE.test(name) && !name.startsWith("-");
+}
+
 function checkedRange(text: string): string {
-  if (IPV4_RANGE.test(text) && (text.split("/")[0] ?? "").split(".").every((part) => Number(part) <= 255)) return text;
+  if (isIpv4Range(text)) return text;
   throw new RangeError(`address range ${JSON.stringify(text)} is not IPv4, as in 10.0.0.0/8 or 10.1.2.3`);
 }
 
+function checkedPodIp(text: string): string {
+  return text === POD_IP_VARIABLE ? text : checkedRange(text);
+}
+
 function checkedInterface(name: string): string {
-  if (INTERFACE.test(name) && !name.startsWith("-")) return name;
+  if (isInterfaceName(name)) return name;
   throw new RangeError(`network interface ${JSON.stringify(name)} is not a name, as in eth0 or veth+`);
 }
