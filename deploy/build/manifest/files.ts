@@ -44,7 +44,7 @@ export function meshObjects(): readonly Schema[] {
 
 function toYaml(head: readonly string[], objects: readonly Schema[]): string {
   // Kubernetes reads YAML 1.1, where a bare `off` is no text. Aliases are legal and nobody's friend.
-  const options = { version: "1.1", aliasDuplicateObjects: false, lineWidth: 0 } as const;
+  const options = { version: "1.1", aliasDuplicateObjects: false, lineWidth: 0, singleQuote: false } as const;
   const documents = objects.map((object) => stringify(object, options));
   return `${head.map((line) => `# ${line}\n`).join("")}${documents.join("---\n")}`;
 }

@@ -49,7 +49,13 @@ export function textMap(description?: string): Schema {
 export function object(properties: Fields, required: readonly string[] = [], more: Schema = {}): Schema {
   const missing = required.filter((name) => properties[name] === undefined);
   if (missing.length > 0) throw new Error(`required, but no fields: ${missing.join(", ")}`);
-  return { type: "object", ...(required.length === 0 ? {} : { required }), properties, ...more };
+  return {
+    type: "object",
+    ...(required.length === 0 ? {} : { required }),
+    // The API server drops an empty list of fields, and would be told of it anew by each apply.
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    ...more,
+  };
 }
 
 /** The same schema with a description of its own, as `kubectl explain` shows it. */

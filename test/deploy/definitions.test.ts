@@ -1,0 +1,155 @@
+/**
+ * The definitions are OSM's: names, versions, columns, and what they take and refuse; and they agree with the parser.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseObject } from "../../src/core/model/parse.ts";
+import { complaints, DEFINITIONS, withDefaults } from "./definitions.ts";
+import { type KubernetesObject, validObjects } from "./documents.ts";
+import { REFUSED } from "./refused.ts";
+
+/** Platform specification 1.0, row by row: versions are `*` stored, `-` declared and not served. */
+const TABLE = `
+config.openservicemesh.io    MeshConfig             meshconfigs             meshconfig             v1alpha2* v1alpha1          ()
+config.openservicemesh.io    MeshRootCertificate    meshrootcertificates    mrc                    v1alpha2*                   (Role) status
+config.openservicemesh.io    ExtensionService       extensionservices       extsvc                 v1alpha2*                   ()
+policy.openservicemesh.io    Egress                 egresses                egress                 v1alpha1*                   ()
+policy.openservicemesh.io    IngressBackend         ingressbackends         ingressbackend         v1alpha1*                   (Status) status
+policy.openservicemesh.io    Retry                  retries                 retry                  v1alpha1*                   ()
+policy.openservicemesh.io    Telemetry              telemetries             telemetry              v1alpha1*                   (Status) status
+policy.openservicemesh.io    UpstreamTrafficSetting upstreamtrafficsettings upstreamtrafficsetting v1alpha1*                   (Status) status
+access.smi-spec.io           TrafficTarget          traffictargets          tt                     v1alpha3* -v1alpha2 -v1alpha1 ()
+specs.smi-spec.io            HTTPRouteGroup         httproutegroups         htr                    v1alpha4* -v1alpha3 -v1alpha2 -v1alpha1 ()
+specs.smi-spec.io            TCPRoute               tcproutes               tr                     v1alpha4*                   ()
+split.smi-spec.io            TrafficSplit           trafficsplits           ts                     -v1alpha4 -v1alpha3 v1alpha2* (Service)
+multicluster.x-k8s.io        ServiceExport          serviceexports          svcex                  v1alpha1*                   (Age) status
+multicluster.x-k8s.io        ServiceImport          serviceimports          svcim                  v1alpha1*                   (Type,IP,Age) status
+`;
+
+describe("definitions", () => {
+  it("are named, versioned and shown as OSM's", () => {
+    const rows = DEFINITIONS.map(({ group, kind, plural, short, versions }) => {
+      const names = versions.map(({ name, served, storage }) => `${served ? "" : "-"}${name}${storage ? "*" : ""}`);
+      const columns = versions.find(({ storage }) => storage)?.columns ?? [];
+      const status = versions.some(({ hasStatus }) => hasStatus) ? ["status"] : [];
+      return [group, kind, plural, short, ...names, `(${columns})`, ...status].join(" ");
+    });
+    const expected = TABLE.trim().split("\n");
+    assert.deepEqual(
+      rows,
+      expected.map((row) => row.replace(/ +/g, " ").trim()),
+    );
+  });
+
+  it("have a type everywhere, as structural schemas must", () => {
+    const all = DEFINITIONS.flatMap(({ kind, versions }) =>
+      versions.flatMap(({ name, schema }) => untyped(schema, `${kind} ${name}`)),
+    );
+    assert.deepEqual(all, []);
+  });
+});
+
+describe("objects that operators write", () => {
+  const objects = validObjects().filter(({ apiVersion }) =>
+    DEFINITIONS.some(({ group }) => apiVersion.startsWith(`${group}/`)),
+  );
+
+  it("are of every kind that has an effect", () => {
+    const seen = new Set(objects.map(({ kind }) => kind));
+    const missing = DEFINITIONS.filter(({ group, kind }) => group !== "multicluster.x-k8s.io" && !seen.has(kind));
+    assert.deepEqual(
+      missing.map(({ kind }) => kind),
+      [],
+    );
+  });
+
+  for (const object of objects) {
+    const { kind, metadata } = object;
+    it(`${kind} ${metadata.namespace}/${metadata.name} is taken by definition and parser`, () => {
+      assert.equal(complaints(object), "");
+      const parsed = parseObject(object);
+      assert.deepEqual(parsed?.findings ?? [], []);
+    });
+  }
+
+  for (const [what, object] of REFUSED) {
+    it(`refuses ${what}`, () => assert.notEqual(complaints(object), ""));
+  }
+});
+
+describe("definition and parser", () => {
+  const modelled = ["MeshConfig", "TrafficTarget", "HTTPRouteGroup", "TCPRoute", "TrafficSplit"];
+
+  for (const { group, kind, versions } of DEFINITIONS.filter((one) => modelled.includes(one.kind))) {
+    for (const { name, schema } of versions.filter(({ served }) => served)) {
+      it(`know the same fields of ${kind} ${name}`, () => {
+        const object = {
+          ...(example(schema) as object),
+          apiVersion: `${group}/${name}`,
+          kind,
+          metadata: { name: "a", namespace: "b" },
+        };
+        assert.equal(complaints(object), "", "the example is not valid itself");
+        assert.deepEqual(parseObject(object)?.findings, []);
+      });
+    }
+  }
+
+  it("agree about MeshConfig's defaults", () => {
+    const spec = { sidecar: {}, traffic: { inboundExternalAuthorization: {} }, observability: { tracing: {} } };
+    const bare: KubernetesObject = {
+      apiVersion: "config.openservicemesh.io/v1alpha2",
+      kind: "MeshConfig",
+      metadata: { name: "osm-mesh-config", namespace: "osm-system" },
+      spec,
+    };
+    const full = withDefaults(bare);
+    assert.notDeepEqual(full, bare);
+    assert.deepEqual(parseObject(full), parseObject(bare));
+  });
+});
+
+type Node = Record<string, unknown>;
+
+/** Paths of parts of a schema that say neither their type nor that anything goes. */
+function untyped(schema: Node, path: string): string[] {
+  const own = schema["type"] === undefined && schema["x-kubernetes-preserve-unknown-fields"] !== true ? [path] : [];
+  return [...own, ...parts(schema).flatMap(([name, part]) => untyped(part, `${path}.${name}`))];
+}
+
+function parts({ properties = {}, items, additionalProperties }: Node): [string, Node][] {
+  const lists = [items, additionalProperties].filter((one): one is Node => typeof one === "object");
+  return [...Object.entries(properties as Record<string, Node>), ...lists.map((one): [string, Node] => ["[]", one])];
+}
+
+/** Values that mean something in fields whose schema is only "a text". */
+const TEXTS: Readonly<Record<string, string>> = {
+  configResyncInterval: "1m",
+  osmLogLevel: "info",
+  serviceCertValidityDuration: "24h",
+  validityDuration: "24h",
+  timeout: "1s",
+};
+const NUMBERS: Readonly<Record<string, number>> = { certKeyBitSize: 2048, port: 9411 };
+
+/** An object with every field that the schema has. */
+function example(schema: Node, name = ""): unknown {
+  const { type, properties, items, pattern } = schema;
+  if (schema["default"] !== undefined) return schema["default"];
+  if (Array.isArray(schema["enum"])) return schema["enum"][0];
+  switch (type) {
+    case "object":
+      return Object.fromEntries(
+        Object.entries((properties ?? {}) as Record<string, Node>).map(([key, part]) => [key, example(part, key)]),
+      );
+    case "array":
+      return [example(items as Node, name)];
+    case "boolean":
+      return true;
+    case "integer":
+    case "number":
+      return NUMBERS[name] ?? 1;
+    default:
+      return pattern === undefined ? (TEXTS[name] ?? "some-text") : "10.0.0.0/8";
+  }
+}
