@@ -79,7 +79,8 @@ function configOf(snapshot: Snapshot, { meshNamespace }: MeshSettings): MeshConf
   );
 }
 
-function strayConfigs(snapshot: Snapshot, { meshNamespace }: MeshSettings): readonly Finding[] {
+/** MeshConfigs that are not the one in force. */
+export function strayConfigs(snapshot: Snapshot, { meshNamespace }: MeshSettings): readonly Finding[] {
   return [...snapshot.objects.MeshConfig.values()]
     .filter(({ meta }) => meta.namespace !== meshNamespace || meta.name !== MESH_CONFIG_NAME)
     .map(({ kind, meta }) =>

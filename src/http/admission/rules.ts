@@ -1,0 +1,78 @@
+/**
+ * What is wrong with an object on its own, found by the same functions as the compiler's (platform spec 4.2).
+ *
+ * Nothing that OSM accepted is refused: a mistake that has no effect on others is a warning, as it is in the status.
+ *
+ * @module
+ */
+import { type Finding, findingText, severityOf } from "../../core/base/finding.ts";
+import { strayConfigs } from "../../core/graph/graph.ts";
+import type { MeshSettings } from "../../core/graph/settings.ts";
+import { linkTargets } from "../../core/graph/targets.ts";
+import { isRecord } from "../../core/model/fields.ts";
+import type { MeshObject } from "../../core/model/object.ts";
+import { parseObject } from "../../core/model/parse.ts";
+import { emptySnapshot } from "../../core/model/snapshot.ts";
+
+export interface ValidationSettings extends MeshSettings {
+  /** The chart's `smi.validateTrafficTarget`. */
+  readonly validateTrafficTarget: boolean;
+}
+
+export type ObjectVerdict =
+  | { readonly kind: "accept"; readonly warnings: readonly string[] }
+  | { readonly kind: "refuse"; readonly reason: string; readonly warnings: readonly string[] }
+  /** Not a kind that the mesh reads. */
+  | { readonly kind: "unknown" };
+
+type Code = Finding["code"];
+
+/** What can be known without other objects: those may come a moment later. */
+const ALONE: readonly Code[] = [
+  "target-namespace-mismatch",
+  "target-rules-empty",
+  "target-rule-kind",
+  "target-identity-kind",
+  "mesh-config-name",
+];
+
+/** @param raw - As it would be stored. Never throws. */
+export function judgeObject(raw: unknown, settings: ValidationSettings): ObjectVerdict {
+  const parsed = parseObject(raw);
+  if (parsed === undefined) return { kind: "unknown" };
+  const findings = [...parsed.findings, ...(parsed.ok ? findingsAlone(parsed.value, settings) : [])];
+  const grounds = findings.filter((one) => (!parsed.ok && !hasShape(raw) ? isError(one) : refuses(one, settings)));
+  const warnings = findings.filter((one) => !grounds.includes(one)).map(findingText);
+  if (grounds.length === 0) return { kind: "accept", warnings };
+  return { kind: "refuse", reason: grounds.map(findingText).join("; "), warnings };
+}
+
+/** The least that every schema of OSM's asked for. */
+function hasShape(raw: unknown): boolean {
+  return isRecord(raw) && isRecord(raw["metadata"]) && isRecord(raw["spec"]);
+}
+
+function isError(one: Finding): boolean {
+  return severityOf(one) === "error";
+}
+
+/** What OSM's webhook refused: a TrafficTarget elsewhere than its destination, or whose destination is nowhere. */
+function refuses({ about, code, path }: Finding, { validateTrafficTarget }: ValidationSettings): boolean {
+  if (about.kind !== "TrafficTarget" || path !== "spec.destination.namespace") return false;
+  return validateTrafficTarget && (code === "target-namespace-mismatch" || code === "target-identity-kind");
+}
+
+/** Not by `buildGraph`: it remembers its last snapshot for the compiler, which shares this process. */
+function findingsAlone(object: MeshObject, settings: MeshSettings): readonly Finding[] {
+  const { objects, number } = emptySnapshot();
+  switch (object.kind) {
+    case "TrafficTarget": {
+      const snapshot = { number, objects: { ...objects, TrafficTarget: new Map([["", object]]) } };
+      return linkTargets(snapshot, () => true).findings.filter(({ code }) => ALONE.includes(code));
+    }
+    case "MeshConfig":
+      return strayConfigs({ number, objects: { ...objects, MeshConfig: new Map([["", object]]) } }, settings);
+    default:
+      return [];
+  }
+}
