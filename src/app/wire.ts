@@ -52,7 +52,7 @@ async function startControlPlane(options: ControlPlaneOptions): Promise<ControlP
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const plane = await build(options);
   plane.engine.onChange(() => options.report({ proxies: proxyStates(plane), findings: plane.engine.findings() }));
-  const source = new FileSource({ dir: options.objectsDir, parse: parseAny });
+  const source = new FileSource({ dir: options.objectsDir, depth: "tree", parse: parseAny });
   await source.start(plane.engine.sink);
   // A proxy that comes back must find its pod known, or it would be refused and wait.
   await plane.engine.loop.ready;

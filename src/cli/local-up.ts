@@ -19,6 +19,7 @@ import { stopSignal } from "./stop-signal.ts";
 
 interface UpFlags extends MeshFlags {
   readonly controlPlane: MeshRecord["controlPlane"];
+  readonly recursive?: true;
   /** Given inside the machine alone: without root, this user is another one there, and would look elsewhere. */
   readonly stateDir?: string;
 }
@@ -32,6 +33,7 @@ export function upCommand(deps: ClusterDeps): Command {
     .description("run a directory of Kubernetes manifests in a mesh on this machine, and follow its edits")
     .argument("<dir>", "directory of *.yaml, *.yml and *.json files")
     .addOption(meshNameOption())
+    .option("-R, --recursive", "take the folders below too")
     .addOption(
       new Option("--control-plane <mode>", "in this process, or in one of its own that may be killed")
         .choices(["embedded", "external"])
@@ -44,7 +46,7 @@ export function upCommand(deps: ClusterDeps): Command {
     });
 }
 
-async function runOutside(directory: string, { name, controlPlane }: UpFlags): Promise<number> {
+async function runOutside(directory: string, { name, controlPlane, recursive }: UpFlags): Promise<number> {
   const info = statSync(directory, { throwIfNoEntry: false });
   if (info?.isDirectory() !== true) throw new Error(`${directory} is not a directory: name one that holds manifests`);
   const paths = statePaths(name);
@@ -54,7 +56,16 @@ async function runOutside(directory: string, { name, controlPlane }: UpFlags): P
   } catch (cause) {
     say(`no Envoy, so pods in the mesh will not start: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  const again = ["local", "up", directory, "--state-dir", paths.dir, "--control-plane", controlPlane];
+  const again = [
+    "local",
+    "up",
+    directory,
+    "--state-dir",
+    paths.dir,
+    "--control-plane",
+    controlPlane,
+    ...(recursive ? ["-R"] : []),
+  ];
   const code = await enterMachine([...osmArgv(), ...again], paths.dir);
   // A mesh that crashed keeps its root and what was applied by hand for the next start.
   if (code === 0)
@@ -62,13 +73,15 @@ async function runOutside(directory: string, { name, controlPlane }: UpFlags): P
   return code;
 }
 
-async function runInside(directory: string, { stateDir, controlPlane }: UpFlags, deps: ClusterDeps): Promise<number> {
+async function runInside(directory: string, flags: UpFlags, deps: ClusterDeps): Promise<number> {
+  const { stateDir, controlPlane, recursive } = flags;
   if (stateDir === undefined) throw new Error("a mesh cannot run inside another one's machine");
   const stop = stopSignal();
   try {
     await runMesh({
       paths: pathsIn(stateDir),
       directory,
+      depth: recursive ? "tree" : "folder",
       controlPlane,
       osm: osmArgv(),
       envoy: process.env[ENVOY_BIN],

@@ -77,6 +77,8 @@ const ROOTS_SECRET = "validation_context_sds";
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 const HTTP_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+const RE2_LIMIT = { re2: { max_program_size: { error_level: 0xffffffff } } };
+
 /** All that may stand packed in a bootstrap, for its JSON. */
 const REGISTRY = createRegistry(
   StdoutAccessLogSchema,
@@ -111,6 +113,9 @@ export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
   const { nodeId, cluster, adminPort, protocol, probes } = options;
   return create(BootstrapSchema, {
     node: { id: nodeId, cluster },
+    // Envoy would refuse a whole configuration for one pattern of more than 100 steps. `core/model/regex.ts` has a limit
+    // of its own, which the author of the pattern is told of.
+    layeredRuntime: { layers: [{ name: "patterns", layerSpecifier: { case: "staticLayer", value: RE2_LIMIT } }] },
     admin: { accessLog: plainAccessLogs(), address: socketAddress("127.0.0.1", adminPort) },
     dynamicResources: {
       adsConfig: {

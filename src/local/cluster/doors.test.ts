@@ -110,7 +110,7 @@ describe("directorySink", () => {
     sink.apply({ ...raws[1], metadata: { name: "gone", namespace: "shop" } });
     sink.remove({ kind: "ServiceAccount", namespace: "shop", name: "gone" });
     const read: unknown[] = [];
-    const source = new FileSource({ dir: folder, parse: parseManifest });
+    const source = new FileSource({ dir: folder, depth: "tree", parse: parseManifest });
     await source.start({
       apply: (raw) => {
         read.push(raw);

@@ -5,6 +5,7 @@
  */
 import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Depth } from "../../sources/files/directory.ts";
 import { type FileReport, FileSource, reportText } from "../../sources/files/file-source.ts";
 import { openMachine } from "../runtime/machine.ts";
 import { MOUNT_POINTS } from "../runtime/pod-setup.ts";
@@ -25,6 +26,7 @@ export interface MeshOptions {
   readonly paths: StatePaths;
   /** Absolute. */
   readonly directory: string;
+  readonly depth: Depth;
   readonly controlPlane: MeshRecord["controlPlane"];
   /** How to start this executable. */
   readonly osm: readonly string[];
@@ -58,7 +60,7 @@ export async function runMesh(options: MeshOptions): Promise<void> {
 }
 
 async function runOn(machine: Machine, options: MeshOptions): Promise<void> {
-  const { paths, directory, deps, say } = options;
+  const { paths, directory, depth, deps, say } = options;
   const credentials = await deps.openAuthority(paths.dir);
   const plane = await startPlane(options);
   let synced = false;
@@ -80,7 +82,7 @@ async function runOn(machine: Machine, options: MeshOptions): Promise<void> {
     desired: () => desired.list(),
     onChange: () => announce(cluster),
   });
-  const source = new FileSource({ dir: directory, parse: parseManifest, onReports: reporter(say) });
+  const source = new FileSource({ dir: directory, depth, parse: parseManifest, onReports: reporter(say) });
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
   const control = meshControl({ options, plane, cluster, desired, source, stop: () => stop.abort() });

@@ -40,13 +40,16 @@ export interface DirectoryListener {
   unreadable(reason: string | undefined): void;
 }
 
+/** The files of the folder alone, as `kubectl apply -f` takes them, or those of all folders below it too. */
+export type Depth = "folder" | "tree";
+
 /**
  * Reads all manifests of `dir` and watches them until stopped.
  *
  * @throws Error if the directory cannot be read at the start.
  */
-export async function watchDirectory(dir: string, listener: DirectoryListener): Promise<DirectoryWatch> {
-  const looker = new Looker(dir, listener);
+export async function watchDirectory(dir: string, depth: Depth, listener: DirectoryListener): Promise<DirectoryWatch> {
+  const looker = new Looker(dir, depth, listener);
   const first = await looker.readAll();
   looker.start();
   return { first, stop: () => looker.stop() };
@@ -54,6 +57,7 @@ export async function watchDirectory(dir: string, listener: DirectoryListener): 
 
 class Looker {
   readonly #dir: string;
+  readonly #depth: Depth;
   readonly #listener: DirectoryListener;
   /** What was told: file → signature. */
   readonly #told = new Map<string, string>();
@@ -66,19 +70,20 @@ class Looker {
   #failure: string | undefined;
   #stopped = false;
 
-  constructor(dir: string, listener: DirectoryListener) {
+  constructor(dir: string, depth: Depth, listener: DirectoryListener) {
     this.#dir = dir;
+    this.#depth = depth;
     this.#listener = listener;
   }
 
   async readAll(): Promise<readonly DirectoryChange[]> {
-    const seen = await listFiles(this.#dir);
+    const seen = await listFiles(this.#dir, this.#depth);
     return this.#read([...seen].sort(([a], [b]) => compareText(a, b)));
   }
 
   start(): void {
     try {
-      this.#events = watch(this.#dir, { recursive: true }, () => this.#lookIn(SETTLE / 2));
+      this.#events = watch(this.#dir, { recursive: this.#depth === "tree" }, () => this.#lookIn(SETTLE / 2));
       this.#events.on("error", () => undefined);
     } catch {
       // No events here (inotify limits, odd file systems): looking on a timer is enough.
@@ -108,7 +113,7 @@ class Looker {
 
   async #look(): Promise<void> {
     try {
-      const seen = await listFiles(this.#dir);
+      const seen = await listFiles(this.#dir, this.#depth);
       const gone = [...this.#told.keys()].filter((file) => !seen.has(file));
       const now: [string, string][] = [...seen, ...gone.map((file): [string, string] => [file, GONE])];
       const changed = now.filter(([file, signature]) => this.#told.get(file) !== signature);
@@ -155,14 +160,15 @@ async function readIfUnchanged(path: string, signature: string): Promise<{ reado
   }
 }
 
-async function listFiles(dir: string): Promise<Map<string, string>> {
+async function listFiles(dir: string, depth: Depth): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  await listInto(dir, { root: dir, found, seen: new Set() });
+  await listInto(dir, { root: dir, depth, found, seen: new Set() });
   return found;
 }
 
 interface Listing {
   readonly root: string;
+  readonly depth: Depth;
   readonly found: Map<string, string>;
   /** Real paths of the folders walked: links may lead in a circle. */
   readonly seen: Set<string>;
@@ -177,7 +183,9 @@ async function listInto(dir: string, listing: Listing): Promise<void> {
     if (entry.name.startsWith(".")) continue;
     const path = join(dir, entry.name);
     if (MANIFEST.test(entry.name)) await listFile(path, listing);
-    else if (entry.isDirectory() || entry.isSymbolicLink()) await listInto(path, listing).catch(ignoreVanished);
+    else if (listing.depth === "tree" && (entry.isDirectory() || entry.isSymbolicLink())) {
+      await listInto(path, listing).catch(ignoreVanished);
+    }
   }
 }
 

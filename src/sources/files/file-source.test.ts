@@ -69,7 +69,7 @@ describe("FileSource", () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "osm-files-"));
     objects = new Objects();
-    source = new FileSource({ dir, parse });
+    source = new FileSource({ dir, depth: "tree", parse });
   });
   afterEach(async () => {
     await source.stop();
@@ -147,6 +147,15 @@ describe("FileSource", () => {
     await until("both", () => names().join() === "Service n/deep,Service n/renamed");
   });
 
+  it("leaves folders below alone unless it is told to take them", async () => {
+    mkdirSync(join(dir, "below"));
+    write("below/x.yaml", service("deep"));
+    write("y.yaml", service("shallow"));
+    source = new FileSource({ dir, depth: "folder", parse });
+    await source.start(objects);
+    assert.deepEqual(names(), ["Service n/shallow"]);
+  });
+
   it("does not take a truncated file for an empty one while it is being written", async () => {
     write("a.yaml", service("one"));
     await source.start(objects);
@@ -182,6 +191,9 @@ describe("FileSource", () => {
   });
 
   it("refuses to start on a directory that is not there", async () => {
-    await assert.rejects(new FileSource({ dir: join(dir, "none"), parse }).start(objects), /none does not exist/);
+    await assert.rejects(
+      new FileSource({ dir: join(dir, "none"), depth: "folder", parse }).start(objects),
+      /none does not exist/,
+    );
   });
 });

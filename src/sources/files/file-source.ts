@@ -11,7 +11,7 @@ import { type Severity, severityOf } from "../../core/base/finding.ts";
 import { compareText, type ObjectRef, refText } from "../../core/base/ref.ts";
 import type { Parsed } from "../../core/model/kind.ts";
 import type { ObjectSink, ObjectSource } from "../../engine/ports.ts";
-import { type DirectoryChange, type DirectoryWatch, watchDirectory } from "./directory.ts";
+import { type Depth, type DirectoryChange, type DirectoryWatch, watchDirectory } from "./directory.ts";
 import { type ManifestObject, readManifests } from "./manifests.ts";
 
 export interface FileReport {
@@ -25,6 +25,7 @@ export interface FileReport {
 
 export interface FileSourceOptions {
   readonly dir: string;
+  readonly depth: Depth;
   /** Whether an object can be read. One that cannot keeps its whole file at the last good state. */
   parse(raw: unknown): Parsed<unknown>;
   /** All present reports, sorted by file and line, whenever they change. */
@@ -56,14 +57,14 @@ export class FileSource implements ObjectSource {
   }
 
   async start(sink: ObjectSink): Promise<void> {
-    const { dir } = this.#options;
+    const { dir, depth } = this.#options;
     const info = await stat(dir).catch(() => undefined);
     if (info?.isDirectory() !== true) {
       throw new Error(
         `${dir} ${info === undefined ? "does not exist" : "is not a directory"}: name a directory of manifests`,
       );
     }
-    this.#watch = await watchDirectory(dir, {
+    this.#watch = await watchDirectory(dir, depth, {
       changed: (files) => this.#take(files, sink),
       unreadable: (reason) => {
         this.#unreadable = reason;
