@@ -122,10 +122,7 @@ function meshConfig(sidecar: Fields, traffic: Fields, features: Fields): Schema 
     certificate: CERTIFICATE,
     featureFlags: object(features),
   });
-  return says(
-    "The mesh's settings. One object counts: \"osm-mesh-config\" in the control plane's namespace.",
-    object({ spec }),
-  );
+  return says("The mesh's settings. Only osm-mesh-config in the control plane's namespace counts.", object({ spec }));
 }
 
 const GROUP = "config.openservicemesh.io";
