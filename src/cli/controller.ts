@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { writeControllerReport } from "../local/cluster/external-control-plane.ts";
 import { type ControllerOptions, XDS_ADDRESS } from "../local/cluster/ports.ts";
 import { stopSignal } from "./stop-signal.ts";
@@ -13,6 +13,20 @@ export type RunController = (options: ControllerOptions, signal: AbortSignal) =>
 interface ControllerFlags {
   readonly objects: string;
   readonly state: string;
+  readonly xdsAddress: ListenAddress;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `HOST:PORT`. */
+export function parseListenAddress(text: string): ListenAddress {
+  const [, host = "", digits = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === "" || port > 65_535) throw new InvalidArgumentError(`"${text}" is not HOST:PORT, such as 0.0.0.0:15128`);
+  return { host, port };
 }
 
 export function controllerCommand(runController: RunController): Command {
@@ -20,13 +34,14 @@ export function controllerCommand(runController: RunController): Command {
     .description("run the control plane alone, fed by a directory of objects")
     .requiredOption("--objects <dir>", "directory of JSON objects, watched")
     .requiredOption("--state <dir>", "state directory of the mesh; its root of trust is in ca/")
-    .action(async ({ objects, state }: ControllerFlags) => {
+    .option("--xds-address <host:port>", "where proxies connect", parseListenAddress, XDS_ADDRESS)
+    .action(async ({ objects, state, xdsAddress }: ControllerFlags) => {
       const stop = stopSignal();
       try {
         await runController(
           {
             stateDir: state,
-            listen: XDS_ADDRESS,
+            listen: xdsAddress,
             objectsDir: objects,
             report: (known) => writeControllerReport(state, known),
           },
