@@ -170,6 +170,14 @@ describe("KubernetesClient", () => {
     await until("its connection is closed", () => server.watchers() === 0);
   });
 
+  it("limits the time to a stream's head, not to its end", async () => {
+    const client = await clientOf();
+    const lines = await client.lines({ path: SERVICES, query: { watch: 1, resourceVersion: "9" }, timeout: 100 });
+    setTimeout(() => server.bookmark(SERVICES), 250);
+    assert.match((await lines.next()).value, /BOOKMARK/);
+    await lines.return(undefined);
+  });
+
   it("reads a rotated token again as soon as the old one is refused", async () => {
     const tokenFile = server.file("token", "old\n");
     const client = await clientOf({ "auth-provider": { name: "tokenFile", config: { tokenFile } } });

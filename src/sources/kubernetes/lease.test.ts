@@ -165,6 +165,30 @@ describe("runWhileLeader", () => {
     assert.match(String(errors[0]), /no luck/);
   });
 
+  it("keeps the lease until work that takes its time to end has ended", async () => {
+    let holderAtEnd: unknown;
+    const contender = contend("a", async (signal) => {
+      working.push("a");
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await pause(150);
+      holderAtEnd = spec()["holderIdentity"];
+    });
+    await until("it leads", () => working.length === 1);
+    await contender.stop();
+    assert.equal(holderAtEnd, "a");
+    assert.equal(spec()["holderIdentity"], "");
+  });
+
+  it("does not repeat failing work without a pause", async () => {
+    let tries = 0;
+    contend("a", async () => {
+      tries += 1;
+      throw new Error("no luck");
+    });
+    await pause(450);
+    assert.ok(tries >= 2 && tries <= 5, `${tries} tries in 450 ms`);
+  });
+
   it("keeps the lease when the work is done", async () => {
     let times = 0;
     contend("a", async () => void times++);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { refuse } from "../../../test/support/fake-api-answers.ts";
-import { FakeApiServer } from "../../../test/support/fake-api-server.ts";
+import { FakeApiServer, type Fault } from "../../../test/support/fake-api-server.ts";
 import { pause, ToldSink, until } from "../../../test/support/told-sink.ts";
 import { openAccess } from "./access.ts";
 import { createClient, type KubernetesClient } from "./client.ts";
@@ -28,6 +28,18 @@ const TIMES: WatchTimes = {
 };
 
 const service = (name: string, spec: unknown = {}) => ({ metadata: { name, namespace: "n" }, spec });
+
+/** A chapter for each listing: with the kind gone, or the server failing. After the last all is well. */
+function tell(chapters: string[]): Fault {
+  let chapter: string | undefined = "";
+  return ({ url = "" }, response) => {
+    if (url.startsWith(SPLITS)) chapter = chapters.shift();
+    if (chapter === undefined) return false;
+    if (url === "/apis") response.end('{"groups":[{"name":"apps","versions":[]}]}');
+    else refuse(response, chapter === "gone" ? 404 : 503, "whatever");
+    return true;
+  };
+}
 
 describe("ListWatch", () => {
   let server: FakeApiServer;
@@ -260,6 +272,16 @@ describe("ListWatch", () => {
     assert.ok(!states.includes("away"));
   });
 
+  it("keeps a connection on which bookmarks are heard", async () => {
+    await start(SERVICE, { silence: 200 });
+    await until("it watches", () => server.watchers() === 1);
+    for (let i = 0; i < 10; i++) {
+      server.bookmark(SERVICES);
+      await pause(50);
+    }
+    assert.equal(watches().length, 1);
+  });
+
   it("keeps other objects coming when the sink throws for one", async () => {
     sink.poison = "bad";
     for (const name of ["a", "bad", "c"]) server.put(SERVICES, service(name));
@@ -338,6 +360,31 @@ describe("ListWatch", () => {
       await until("removed", () => sink.objects.size === 0);
       await until("absent", () => watch.status().state === "absent");
       assert.deepEqual(sink.log, ["+TrafficSplit n/a", "-TrafficSplit n/a"]);
+    });
+
+    it("keeps its objects when it was absent for a moment only, and again later", async () => {
+      server.serveKind(SPLITS, "TrafficSplit");
+      server.put(SPLITS, service("a"));
+      await start(SPLIT);
+      const chapters = ["gone", "gone", "failing", "gone", "gone"];
+      server.faults.push(tell(chapters));
+      server.dropConnections();
+      await until("it is back", () => chapters.length === 0);
+      server.put(SPLITS, service("b"));
+      await until("it goes on", () => sink.objects.has("TrafficSplit n/b"));
+      assert.deepEqual(sink.log, ["+TrafficSplit n/a", "+TrafficSplit n/b"]);
+    });
+
+    it("is absent when its group is there without it", async () => {
+      server.serveKind("/apis/split.smi-spec.io/v9/others", "Other");
+      server.faults.push((request, response) => {
+        if (request.url !== "/apis") return false;
+        const versions = [{ version: "v1alpha2" }, { version: "v9" }];
+        response.end(JSON.stringify({ groups: [{ name: "split.smi-spec.io", versions }] }));
+        return true;
+      });
+      await start(SPLIT);
+      assert.equal(watch.status().state, "absent");
     });
 
     for (const [what, broken] of [

@@ -152,6 +152,23 @@ describe("KubernetesSource", () => {
     assert.equal(there(), 50);
   });
 
+  it("tells a namespace that joins while another's objects are listed", async () => {
+    server.put(PATHS.Service, named("s", "one"));
+    server.put(PATHS.Service, named("s", "two"));
+    await source.start(sink);
+    await allWatch();
+    server.faults.push((request, response) => {
+      if (request.url?.startsWith("/api/v1/namespaces/one/services") !== true) return false;
+      member("two");
+      const list = { metadata: { resourceVersion: "1" }, items: [named("s", "one")] };
+      setTimeout(() => response.end(JSON.stringify(list)), 60);
+      server.faults.length = 0;
+      return true;
+    });
+    member("one");
+    await until("both told", () => sink.objects.size === 4);
+  });
+
   it("tries a namespace again whose listing was refused", async () => {
     server.put(PATHS.Service, named("s", "shop"));
     await source.start(sink);
