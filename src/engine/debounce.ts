@@ -22,6 +22,7 @@ export function createDebounce(clock: Clock, run: () => void): Debounce {
   let quietUntil = 0;
   let burstSince: Millis | undefined;
   let cancel: (() => void) | undefined;
+  let stopped = false;
 
   function fire(): void {
     cancel = undefined;
@@ -32,6 +33,7 @@ export function createDebounce(clock: Clock, run: () => void): Debounce {
 
   return {
     touch() {
+      if (stopped) return;
       const now = clock.now();
       burstSince ??= now;
       cancel?.();
@@ -41,6 +43,7 @@ export function createDebounce(clock: Clock, run: () => void): Debounce {
       if (wait > 0) quietUntil = Math.max(quietUntil, now + wait);
     },
     stop() {
+      stopped = true;
       cancel?.();
       cancel = undefined;
     },

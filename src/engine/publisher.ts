@@ -1,0 +1,127 @@
+/**
+ * Gives connected proxies what the last compile says: renders, adds the certificate, publishes.
+ *
+ * @module
+ */
+import { keyOf } from "../core/base/ref.ts";
+import type { TrustBundle } from "../core/envoy/secret.ts";
+import type { ResourceCache } from "../xds/cache.ts";
+import { createCertificateAdder } from "./certificate-resource.ts";
+import type { CompiledMesh, CompiledProxy, Compiler } from "./compile.ts";
+import type { EngineLog, Leaf, LeafSource } from "./ports.ts";
+
+export interface PublisherOptions {
+  readonly compiler: Pick<Compiler, "render">;
+  readonly leaves: LeafSource;
+  readonly trust: TrustBundle;
+  readonly cache: ResourceCache;
+  readonly log: EngineLog;
+  /** Lets waiting events run between two slices of work. */
+  readonly breathe: () => Promise<void>;
+  /** The uuids of the proxies that are connected now. */
+  readonly connected: () => Iterable<string>;
+}
+
+export interface Publisher {
+  /** Publishes a new compile to all connected proxies, in slices. Never rejects. */
+  show(mesh: CompiledMesh): Promise<void>;
+  /** Publishes to one proxy; for one that just connected. Never throws. */
+  publish(uuid: string): void;
+  /** Publishes again under another trust bundle. Never rejects. */
+  trust(bundle: TrustBundle): Promise<void>;
+  /** Proxies that could not be rendered, each time. Each is a bug of ours; the proxy keeps its last good configuration. */
+  failures(): number;
+  stop(): void;
+}
+
+/** Proxies published between two pauses. A new rendering takes up to a few milliseconds, a known one next to nothing. */
+const SLICE = 4;
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { compiler, cache, leaves, log } = options;
+  const addCertificate = createCertificateAdder(leaves);
+  const held = new Map<string, Leaf>();
+  let bundle = options.trust;
+  let mesh: CompiledMesh | undefined;
+  let failures = 0;
+  let stopped = false;
+
+  async function publishAll(): Promise<void> {
+    leaves.retain(accountsInUse());
+    let done = 0;
+    for (const uuid of [...options.connected()]) {
+      if (stopped) return;
+      publish(uuid);
+      done += 1;
+      if (done % SLICE === 0) await options.breathe();
+    }
+  }
+
+  function accountsInUse(): readonly Leaf["account"][] {
+    const accounts = [...options.connected()].flatMap((uuid) => mesh?.proxies.get(uuid)?.ir.serviceAccount ?? []);
+    const unique = new Map(accounts.map((account) => [keyOf(account), account]));
+    for (const key of held.keys()) if (!unique.has(key)) held.delete(key);
+    return [...unique.values()];
+  }
+
+  function publish(uuid: string): void {
+    const proxy = mesh?.proxies.get(uuid);
+    if (proxy === undefined) cache.remove(uuid);
+    else publishProxy(proxy);
+  }
+
+  function publishProxy({ uuid, ir }: CompiledProxy): void {
+    const leaf = held.get(keyOf(ir.serviceAccount));
+    if (leaf === undefined) {
+      void obtain(uuid, ir.serviceAccount);
+      return;
+    }
+    try {
+      cache.publish(uuid, addCertificate(compiler.render(ir, bundle), leaf));
+    } catch (error) {
+      failures += 1;
+      const fields = { proxy: uuid, error: String(error) };
+      log.error("a proxy could not be rendered: it keeps its last good configuration", fields);
+    }
+  }
+
+  /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
+  async function obtain(uuid: string, account: Leaf["account"]): Promise<void> {
+    try {
+      hold(await leaves.obtain(account));
+    } catch (error) {
+      log.error("no certificate for a proxy: it waits", { proxy: uuid, account: keyOf(account), error: String(error) });
+      return;
+    }
+    if (!stopped) publish(uuid);
+  }
+
+  function hold(leaf: Leaf): void {
+    held.set(keyOf(leaf.account), leaf);
+  }
+
+  const stopListening = leaves.onRenewed((leaf) => {
+    hold(leaf);
+    for (const uuid of options.connected()) {
+      const proxy = mesh?.proxies.get(uuid);
+      if (proxy !== undefined && keyOf(proxy.ir.serviceAccount) === keyOf(leaf.account)) publishProxy(proxy);
+    }
+  });
+
+  return {
+    show(next) {
+      mesh = next;
+      return publishAll();
+    },
+    publish,
+    trust(next) {
+      bundle = next;
+      return publishAll();
+    },
+    failures: () => failures,
+    stop() {
+      stopped = true;
+      stopListening();
+    },
+  };
+}
