@@ -39,7 +39,7 @@ export interface PodView {
   readonly windows: boolean;
   /** Pods of Jobs do not always restart. */
   readonly restartPolicy: string;
-  /** Values that are no text are left out. */
+  /** Those with a text, of the mesh and of Prometheus. */
   readonly annotations: Readonly<Record<string, string>>;
   /** Init containers first. */
   readonly containers: readonly ContainerView[];
@@ -53,6 +53,8 @@ export interface PodView {
     readonly containers: unknown;
   };
 }
+
+const ASKED_FOR = ["openservicemesh.io/", "prometheus.io/"];
 
 const Anything = v.nullish(v.unknown());
 const Security = v.nullish(fieldsOf({ runAsUser: Anything }), {});
@@ -166,8 +168,13 @@ function recordsOf(values: Readonly<Record<string, unknown>>): Record<string, Re
   );
 }
 
+/** Of names that injection may ask for: there could be a hundred thousand others. */
 function textsOf(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  const asked = Object.keys(values).filter((key) => ASKED_FOR.some((prefix) => key.startsWith(prefix)));
   return Object.fromEntries(
-    Object.entries(values).flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : [])),
+    asked.flatMap((key) => {
+      const value = values[key];
+      return typeof value === "string" ? [[key, value] as const] : [];
+    }),
   );
 }

@@ -27,6 +27,9 @@ export type ObjectVerdict =
 
 type Code = Finding["code"];
 
+/** They cost time to read, which health checks and other reviews wait for. */
+const CROWDED = ["labels", "annotations"] as const;
+const MOST_ENTRIES = 10_000;
 /** What can be known without other objects: those may come a moment later. */
 const ALONE: readonly Code[] = [
   "target-namespace-mismatch",
@@ -38,6 +41,9 @@ const ALONE: readonly Code[] = [
 
 /** @param raw - As it would be stored. Never throws. */
 export function judgeObject(raw: unknown, settings: ValidationSettings): ObjectVerdict {
+  const crowded = CROWDED.find((field) => entriesOf(raw, field) > MOST_ENTRIES);
+  if (crowded !== undefined)
+    return { kind: "refuse", reason: `metadata.${crowded} has more than ${MOST_ENTRIES} entries`, warnings: [] };
   const parsed = parseObject(raw);
   if (parsed === undefined) return { kind: "unknown" };
   const findings = [...parsed.findings, ...(parsed.ok ? findingsAlone(parsed.value, settings) : [])];
@@ -45,6 +51,12 @@ export function judgeObject(raw: unknown, settings: ValidationSettings): ObjectV
   const warnings = findings.filter((one) => !grounds.includes(one)).map(findingText);
   if (grounds.length === 0) return { kind: "accept", warnings };
   return { kind: "refuse", reason: grounds.map(findingText).join("; "), warnings };
+}
+
+function entriesOf(raw: unknown, field: (typeof CROWDED)[number]): number {
+  const metadata = isRecord(raw) && isRecord(raw["metadata"]) ? raw["metadata"] : {};
+  const entries = metadata[field];
+  return isRecord(entries) ? Object.keys(entries).length : 0;
 }
 
 /** The least that every schema of OSM's asked for. */

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parse } from "yaml";
+import type { AdmissionObservation } from "./observation.ts";
+import { validateRoutes } from "./validate.ts";
+
+interface Case {
+  readonly what: string;
+  /** YAML of the object; its kind and group are the request's too. */
+  readonly object: string;
+  readonly request?: object;
+  readonly settings?: { readonly validateTrafficTarget: boolean };
+  /** Of the refusal; left out: accepted. */
+  readonly refused?: RegExp;
+  /** One for each, in their order. */
+  readonly warnings?: readonly RegExp[];
+}
+
+const TARGET = `
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: { name: t, namespace: shop }
+spec:
+  destination: { kind: ServiceAccount, name: api, namespace: shop }
+  sources: [{ kind: ServiceAccount, name: web, namespace: shop }]
+  rules: [{ kind: HTTPRouteGroup, name: routes, matches: [all] }]
+`;
+
+const CASES: readonly Case[] = [
+  { what: "a TrafficTarget whose route group is not there yet", object: TARGET },
+  {
+    what: "a TrafficTarget elsewhere than its destination",
+    object: TARGET.replace("name: api, namespace: shop", "name: api, namespace: stock"),
+    refused:
+      /^error target-namespace-mismatch TrafficTarget shop\/t spec\.destination\.namespace: the destination is in namespace stock, the TrafficTarget in shop: move it to stock$/,
+  },
+  {
+    what: "the same, where nobody wants it validated",
+    object: TARGET.replace("name: api, namespace: shop", "name: api, namespace: stock"),
+    settings: { validateTrafficTarget: false },
+    warnings: [/target-namespace-mismatch/],
+  },
+  {
+    what: "a TrafficTarget whose destination is in no namespace",
+    object: TARGET.replace("name: api, namespace: shop", "name: api"),
+    refused: /service account api has no namespace/,
+  },
+  {
+    what: "a source in no namespace, which OSM took",
+    object: TARGET.replace("name: web, namespace: shop", "name: web"),
+    warnings: [/^error target-identity-kind .*service account web has no namespace/],
+  },
+  {
+    what: "a rule of a kind that OSM's schema has",
+    object: TARGET.replace("kind: HTTPRouteGroup", "kind: UDPRoute"),
+    warnings: [/target-rule-kind/],
+  },
+  {
+    what: "a misspelt field",
+    object: TARGET.replace("sources:", "sorces: []\n  sources:"),
+    warnings: [/^warning field-unknown TrafficTarget shop\/t spec\.sorces/],
+  },
+  {
+    what: "the namespace of the request, if the object names none",
+    object: TARGET.replace(", namespace: shop }\nspec", " }\nspec"),
+    request: { namespace: "elsewhere" },
+    refused: /TrafficTarget elsewhere\/t .* the TrafficTarget in elsewhere/,
+  },
+  {
+    what: "a name that is yet to be made",
+    object: TARGET.replace("{ name: t,", "{ generateName: t-,"),
+  },
+  {
+    what: "a regular expression that Envoy cannot read, which OSM took",
+    object: `
+apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: { name: routes, namespace: shop }
+spec: { matches: [{ name: all, pathRegex: "(", methods: [GET] }] }
+`,
+    warnings: [/^error object-invalid HTTPRouteGroup shop\/routes spec\.matches\[0\]\.pathRegex/],
+  },
+  {
+    what: "a TCPRoute without ports",
+    object: `
+apiVersion: specs.smi-spec.io/v1alpha4
+kind: TCPRoute
+metadata: { name: r, namespace: shop }
+spec: { matches: { ports: [] } }
+`,
+    warnings: [/object-invalid TCPRoute shop\/r spec\.matches\.ports/],
+  },
+  {
+    what: "a TrafficSplit",
+    object: `
+apiVersion: split.smi-spec.io/v1alpha2
+kind: TrafficSplit
+metadata: { name: s, namespace: shop }
+spec: { service: api, backends: [{ service: api-v1, weight: 90 }, { service: api-v2, weight: 10 }] }
+`,
+  },
+  {
+    what: "a MeshConfig that is in force, with one bad value",
+    object: `
+apiVersion: config.openservicemesh.io/v1alpha2
+kind: MeshConfig
+metadata: { name: osm-mesh-config, namespace: osm-system }
+spec: { sidecar: { logLevel: loud } }
+`,
+    request: { namespace: "osm-system" },
+    warnings: [/^error field-invalid MeshConfig osm-system\/osm-mesh-config spec\.sidecar\.logLevel/],
+  },
+  {
+    what: "a MeshConfig that nobody reads",
+    object: `
+apiVersion: config.openservicemesh.io/v1alpha2
+kind: MeshConfig
+metadata: { name: mine, namespace: shop }
+spec: {}
+`,
+    warnings: [/mesh-config-name MeshConfig shop\/mine metadata: shop\/mine has no effect/],
+  },
+  {
+    what: "an object without a spec",
+    object: "{ apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: { name: s } }",
+    refused: /object-invalid TrafficSplit shop\/s/,
+  },
+  {
+    what: "a kind that there are no rules for",
+    object: "{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { name: i }, spec: {} }",
+    refused: /^unknown gvk: networking\.k8s\.io\/v1, Kind=Ingress/,
+  },
+  {
+    what: "the removal of whatever it is",
+    object: "{ apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget }",
+    request: { operation: "DELETE", object: null },
+  },
+  {
+    what: "a status alone",
+    object: "{ apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget }",
+    request: { operation: "UPDATE", subResource: "status" },
+  },
+];
+
+async function ask({ object: yaml, request = {}, settings = { validateTrafficTarget: true } }: Case) {
+  const seen: AdmissionObservation[] = [];
+  const app = validateRoutes({
+    settings: () => ({ meshName: "osm", meshNamespace: "osm-system", trustDomain: "cluster.local", ...settings }),
+    observe: (one) => seen.push(one),
+  });
+  const object = parse(yaml);
+  const [group, version] = object.apiVersion.split("/");
+  const body = {
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "the-uid",
+      kind: { group, version, kind: object.kind },
+      namespace: "shop",
+      operation: "CREATE",
+      object,
+      ...request,
+    },
+  };
+  const answer = await app.request("/validate?timeout=10s", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const { response } = await answer.json();
+  return { response, seen };
+}
+
+describe("the validating webhook", () => {
+  for (const one of CASES) {
+    const { what, refused, warnings = [] } = one;
+    it(`${refused === undefined ? "accepts" : "refuses"} ${what}`, async () => {
+      const { response, seen } = await ask(one);
+      assert.equal(response.uid, "the-uid");
+      assert.equal(response.allowed, refused === undefined, response.status?.message);
+      assert.match(response.status?.message ?? "", refused ?? /^$/);
+      const told: readonly string[] = response.warnings ?? [];
+      assert.equal(told.length, warnings.length, told.join("\n"));
+      for (const [i, warning] of warnings.entries()) assert.match(told[i] ?? "", warning);
+      assert.equal(seen[0]?.outcome, refused === undefined ? "allowed" : "refused");
+    });
+  }
+
+  it("tells of kinds by names of ours alone", async () => {
+    const { seen } = await ask({
+      what: "",
+      object: "{ apiVersion: evil.io/v1, kind: Metric123, metadata: { name: i } }",
+    });
+    assert.equal(seen[0]?.kind, "unknown");
+  });
+
+  it("writes warnings that an API server can pass on", async () => {
+    const fields = Array.from({ length: 40 }, (_, i) => `  "field\\n${i}${"x".repeat(400)}": 1\n`).join("");
+    const { response } = await ask({ what: "", object: TARGET + fields });
+    assert.equal(response.warnings.length, 17);
+    assert.equal(response.warnings[16], "and 24 more");
+    for (const warning of response.warnings) {
+      assert.ok(warning.length <= 240, `${warning.length}`);
+      assert.doesNotMatch(warning, /\p{Cc}/u);
+    }
+  });
+});
