@@ -8,7 +8,7 @@ import { problem } from "./problem.ts";
 
 /** What a request wants. */
 export interface Access {
-  /** The method in lower case, as Kubernetes spells verbs of paths. */
+  /** The method in lower case, as Kubernetes spells verbs of paths. HEAD tells no more than GET and counts as it. */
   readonly verb: string;
   /** The path that the request is routed by. */
   readonly path: string;
@@ -41,7 +41,7 @@ export function requireToken(authorizer: Authorizer): MiddlewareHandler {
       return problem(401, "send a token: Authorization: Bearer TOKEN", { "www-authenticate": CHALLENGE });
     }
     const [, token] = BEARER.exec(header) ?? [];
-    const access = { verb: c.req.method.toLowerCase(), path: c.req.path };
+    const access = { verb: c.req.method === "HEAD" ? "get" : c.req.method.toLowerCase(), path: c.req.path };
     const decision = token === undefined ? UNAUTHENTICATED : await authorizer.authorize(token, access);
     if (decision.kind !== "allowed") return refuse(decision, access);
     await next();

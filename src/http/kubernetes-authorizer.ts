@@ -122,7 +122,7 @@ async function userOf(post: KubernetesAuthorizerOptions["post"], token: string):
 // The token itself is not kept.
 async function keyOf(token: string, { verb, path }: Access): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
-  return `${new Uint8Array(hash).toHex()} ${verb} ${path}`;
+  return `${new Uint8Array(hash).join(".")} ${verb} ${path}`;
 }
 
 async function inTime<T>(work: Promise<T>, limit: Millis): Promise<T> {

@@ -38,7 +38,10 @@ export function problem(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body: Problem = { type: "about:blank", title: PROBLEM_TITLES[status], status, detail };
-  return new Response(JSON.stringify(body), { status, headers: { ...headers, "content-type": "application/problem+json" } });
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
+  });
 }
 
 /**

@@ -8,9 +8,10 @@ import type { Authorizer } from "./authorization.ts";
 
 const TOKEN_BYTES = 32;
 
-/** 256 random bits, in characters that need no quoting anywhere. */
+/** 256 random bits in hexadecimal. */
 export function createToken(): Redacted<string> {
-  return new Redacted(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)).toBase64({ alphabet: "base64url", omitPadding: true }));
+  const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
+  return new Redacted(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
 }
 
 /** @param user - As answers and logs name whoever shows the token. */

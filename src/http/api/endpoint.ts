@@ -1,0 +1,43 @@
+/**
+ * One GET of the API: its path, what it answers with, and how. Routes and `/openapi.json` come from the same value.
+ *
+ * @module
+ */
+import type * as v from "valibot";
+
+export interface Parameter {
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface EndpointText {
+  /** OpenAPI's spelling: `/api/v1/proxies/{uuid}`. */
+  readonly path: `/${string}`;
+  /** Of the operation, in lower camel case. */
+  readonly id: string;
+  /** A line. */
+  readonly summary: string;
+  readonly description: string;
+  /** In the path. */
+  readonly parameters?: readonly Parameter[];
+  /** What the schema is called in the document. */
+  readonly schemaName: string;
+}
+
+export interface Endpoint extends EndpointText {
+  readonly schema: v.GenericSchema;
+  /** @returns undefined where there is no such thing. */
+  read(parameters: Readonly<Record<string, string>>): unknown;
+}
+
+/** Holds an endpoint's answer to its schema, for the compiler. At run time tests do. */
+export function defineEndpoint<const S extends v.GenericSchema>(
+  definition: EndpointText & {
+    readonly schema: S;
+    read(
+      parameters: Readonly<Record<string, string>>,
+    ): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;
+  },
+): Endpoint {
+  return definition;
+}
