@@ -100,6 +100,7 @@ export interface ProbeBed {
 
 /** @param control - `absent`: there is none to wait for. `silent`: one is named, and nobody listens there. */
 export async function startProbeBed(probes: ProbePlan, control: "absent" | "silent" = "absent"): Promise<ProbeBed> {
+  const program = envoyFromEnvironment();
   const directory = await mkdtemp(join(tmpdir(), "osm-probes-"));
   const { root, certificate, key } = await throwAway();
   const files: Readonly<Record<string, string>> = {
@@ -122,7 +123,7 @@ export async function startProbeBed(probes: ProbePlan, control: "absent" | "sile
   for (const [name, text] of Object.entries({ ...files, [BOOTSTRAP_FILES.bootstrap]: moved.text }))
     await writeFile(join(directory, name), text, { mode: 0o600 });
   const argv = ["--disable-hot-restart", "--log-level", "error", "--concurrency", "1"];
-  const envoy = spawn(envoyFromEnvironment(), [...argv, "-c", join(directory, BOOTSTRAP_FILES.bootstrap)], {
+  const envoy = spawn(program, [...argv, "-c", join(directory, BOOTSTRAP_FILES.bootstrap)], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const stop = async (): Promise<void> => {

@@ -25,7 +25,7 @@ export interface InjectionQuestion {
   readonly meshNamespace?: string;
 }
 
-export const MONITORED_BY = "openservicemesh.io/monitored-by";
+const MONITORED_BY = "openservicemesh.io/monitored-by";
 /** Their presence counts, whatever their value. */
 const EXCLUDING = ["openservicemesh.io/ignore", "control-plane"];
 const SIDECAR_INJECTION = "openservicemesh.io/sidecar-injection";

@@ -12,7 +12,7 @@ import { issueMessage, issuePath, pathText } from "../model/issues.ts";
 import { accountOf } from "../model/pod.ts";
 
 /** Where in the spec a container stands. */
-export type ContainerList = "containers" | "initContainers";
+type ContainerList = "containers" | "initContainers";
 
 export interface ContainerView {
   readonly list: ContainerList;
