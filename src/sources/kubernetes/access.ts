@@ -16,7 +16,7 @@ export type AccessFrom =
   | { readonly kind: "in-cluster" }
   | { readonly kind: "default" };
 
-export type TlsOptions = Pick<RequestOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized" | "auth">;
+type TlsOptions = Pick<RequestOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized" | "auth">;
 
 /** What one request needs. Never logged: it holds keys and tokens. */
 export interface Credentials {

@@ -18,7 +18,7 @@ export interface LeaseTimes {
   readonly retry: Millis;
 }
 
-export const LEASE_TIMES: LeaseTimes = { duration: 15_000, deadline: 10_000, retry: 5_000 };
+const LEASE_TIMES: LeaseTimes = { duration: 15_000, deadline: 10_000, retry: 5_000 };
 
 export interface LeaderOptions {
   readonly client: KubernetesClient;
