@@ -57,7 +57,7 @@ function serve(app: Hono, path: string, read: Endpoint["read"]): void {
 }
 
 function admitsJson(c: Context): boolean {
-  if (c.req.header("accept") === undefined) return true;
+  if ((c.req.header("accept") ?? "") === "") return true;
   const matched = accepts(c, {
     header: "Accept",
     supports: [JSON_TYPE, "application/*", "*/*"],

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import * as v from "valibot";
+import { Redacted } from "../../core/base/redacted.ts";
+import { Problem } from "../problem.ts";
+import { API_UUID, sampleMesh, WEB_UUID } from "../testing/sample-mesh.ts";
+import { tokenAuthorizer } from "../token-authorizer.ts";
+import { apiEndpoints, apiRoutes } from "./api.ts";
+import type { MeshView } from "./mesh-view.ts";
+import { openApiDocument } from "./openapi.ts";
+
+const TOKEN = "t0ken";
+const HEADERS = { host: "localhost:9092", authorization: `Bearer ${TOKEN}` };
+
+function appOf(mesh: MeshView = sampleMesh(), onError: (error: Error) => void = (error) => assert.fail(error)) {
+  const authorizer = tokenAuthorizer(new Redacted(TOKEN), "tester");
+  return apiRoutes({ mesh, authorizer, hosts: ["osm-controller.osm-system.svc"], onError });
+}
+
+const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET") =>
+  await appOf().request(path, { method, headers: { ...HEADERS, ...headers } });
+
+/** @returns the problem, once it is one. */
+async function problemOf(response: Response): Promise<Problem> {
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  const body: unknown = await response.json();
+  const parsed = v.parse(Problem, body);
+  assert.deepEqual(parsed, body);
+  assert.equal(parsed.status, response.status);
+  return parsed;
+}
+
+describe("API", () => {
+  it("answers every endpoint as its schema says, field by field", async () => {
+    const endpoints = apiEndpoints(sampleMesh());
+    assert.ok(endpoints.length >= 5);
+    for (const { path, schema } of endpoints) {
+      const response = await get(path.replace("{uuid}", WEB_UUID));
+      assert.equal(response.status, 200, path);
+      assert.equal(response.headers.get("content-type"), "application/json");
+      const body: unknown = await response.json();
+      assert.deepEqual(v.parse(schema, body), body, `${path} has a field that its schema does not`);
+    }
+  });
+
+  it("answers as the published document says, in the eyes of another validator", async () => {
+    const document = v.parse(
+      v.looseObject({ components: v.object({ schemas: v.record(v.string(), v.any()) }) }),
+      await (await get("/openapi.json")).json(),
+    );
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    for (const { path, schemaName } of apiEndpoints(sampleMesh())) {
+      const validate = ajv.compile(document.components.schemas[schemaName]);
+      const body: unknown = await (await get(path.replace("{uuid}", WEB_UUID))).json();
+      assert.ok(validate(body), `${path}: ${ajv.errorsText(validate.errors)}`);
+      assert.ok(!validate({}), `${schemaName} says nothing`);
+    }
+  });
+
+  it("publishes a valid OpenAPI document", async () => {
+    const document = openApiDocument(apiEndpoints(sampleMesh()), "2.0.0");
+    const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)));
+    assert.ok(valid, JSON.stringify(errors));
+  });
+
+  it("tells the state of the mesh", async () => {
+    const status = await (await get("/api/v1/status")).json();
+    assert.equal(status.mode, "smi");
+    assert.deepEqual(status.proxies, { known: 2, connected: 1, inSync: 0, rejecting: 1 });
+    assert.deepEqual(
+      status.replicas.map(({ name }: { name: string }) => name),
+      ["osm-a", "osm-b"],
+    );
+    assert.deepEqual(status.findings, {
+      errors: 1,
+      warnings: 2,
+      objects: [
+        { about: { kind: "Service", namespace: "dns", name: "kube" }, errors: 0, warnings: 1, codes: ["port-udp"] },
+        {
+          about: { kind: "TrafficTarget", namespace: "shop", name: "web" },
+          errors: 1,
+          warnings: 1,
+          codes: ["field-unknown", "target-rules-empty"],
+        },
+      ],
+    });
+    assert.deepEqual(status.sources, [
+      { kind: "Pod", state: "listing", synced: false, since: "1970-01-01T00:00:01.000Z", objects: 0 },
+      {
+        kind: "Service",
+        state: "away",
+        synced: true,
+        since: "1970-01-01T00:00:05.000Z",
+        lastEventAt: "1970-01-01T00:00:04.000Z",
+        objects: 3,
+        error: "timed out",
+      },
+    ]);
+  });
+
+  it("lists proxies by place, and finds one by its uuid in either case", async () => {
+    const { items } = await (await get("/api/v1/proxies")).json();
+    assert.deepEqual(
+      items.map(({ pod }: { pod: string }) => pod),
+      ["api-1", "web-1"],
+    );
+    const one = await (await get(`/api/v1/proxies/${WEB_UUID.toUpperCase()}`)).json();
+    assert.deepEqual(one, items[1]);
+    assert.deepEqual(one.rejections, [
+      { type: "listener", version: "l2", resources: ["outbound-listener"], message: "bad listener" },
+    ]);
+    assert.equal(one.connectedSince, "2026-11-23T00:00:00.000Z");
+    assert.ok(!("connectedSince" in items[0]));
+  });
+
+  it("says which proxies hold a certificate, and shows no key", async () => {
+    const text = await (await get("/api/v1/certificates")).text();
+    const { roots, identities } = JSON.parse(text);
+    assert.deepEqual(
+      identities.map(({ serviceAccount, heldBy }: Record<string, unknown>) => [serviceAccount, heldBy]),
+      [
+        ["api", []],
+        ["web", [WEB_UUID]],
+      ],
+    );
+    assert.equal(roots[0].signing, true);
+    assert.doesNotMatch(text, /PRIVATE|"key"|redacted/);
+  });
+
+  it("explains each finding", async () => {
+    const { items } = await (await get("/api/v1/findings")).json();
+    assert.deepEqual(
+      items.map(({ code }: { code: string }) => code),
+      ["port-udp", "field-unknown", "target-rules-empty"],
+    );
+    assert.match(items[2].help, /grants nothing/);
+  });
+
+  it("answers the same bytes whatever order its sources have", async () => {
+    const mesh = sampleMesh();
+    const turned = sampleMesh({
+      proxies: () => mesh.proxies().toReversed(),
+      findings: () => mesh.findings().toReversed(),
+      replicas: () => mesh.replicas().toReversed(),
+      sources: () => mesh.sources().toReversed(),
+      certificates: async () => {
+        const { roots, leaves } = await mesh.certificates();
+        return { roots: roots.toReversed(), leaves: leaves.toReversed() };
+      },
+    });
+    for (const path of ["status", "proxies", "certificates", "findings"].map((name) => `/api/v1/${name}`)) {
+      const one = await (await appOf(mesh).request(path, { headers: HEADERS })).text();
+      assert.equal(await (await appOf(turned).request(path, { headers: HEADERS })).text(), one, path);
+    }
+  });
+
+  it("answers HEAD as GET, without a body", async () => {
+    const response = await get("/api/v1/status", {}, "HEAD");
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "");
+  });
+});
+
+describe("API errors", () => {
+  it("are problems with a way out", async () => {
+    for (const path of ["/api/v1/nothing", "/", "/api/v1/status/", `/api/v1/proxies/${API_UUID}0`]) {
+      assert.equal((await problemOf(await get(path))).status, 404, path);
+    }
+    const wrongMethod = await get("/api/v1/status", {}, "POST");
+    assert.equal(wrongMethod.headers.get("allow"), "GET, HEAD");
+    assert.match((await problemOf(wrongMethod)).detail, /POST is not for \/api\/v1\/status: use GET/);
+    for (const method of ["OPTIONS", "PUT", "DELETE", "PATCH"]) {
+      assert.equal((await problemOf(await get("/openapi.json", {}, method))).status, 405, method);
+    }
+  });
+
+  it("refuse what the client cannot read", async () => {
+    const statusFor = async (accept: string) => (await get("/api/v1/status", { accept })).status;
+    for (const accept of ["application/json", "APPLICATION/JSON", "*/*", "text/html, application/*;q=0.1", ""]) {
+      assert.equal(await statusFor(accept), 200, accept);
+    }
+    for (const accept of ["text/html", "application/json;q=0", "*/*, application/json;q=0", "application/xml"]) {
+      assert.equal(await statusFor(accept), 406, accept);
+    }
+    assert.equal((await problemOf(await get("/api/v1/status", { accept: "image/png" }))).status, 406);
+  });
+
+  it("tell nothing of what broke inside", async () => {
+    const errors: Error[] = [];
+    const broken = sampleMesh({
+      certificates: () => Promise.reject(new Error("the secret inside")),
+      mode: () => {
+        throw new Error("the secret inside");
+      },
+    });
+    const app = appOf(broken, (error) => errors.push(error));
+    for (const path of ["/api/v1/certificates", "/api/v1/status"]) {
+      const response = await app.request(path, { headers: HEADERS });
+      assert.doesNotMatch((await problemOf(response)).detail, /secret/);
+      assert.equal(response.status, 500);
+      assert.equal(response.headers.get("cache-control"), "no-store");
+    }
+    assert.equal(errors.length, 2);
+  });
+});
+
+describe("API doors", () => {
+  it("let nobody in without the token, nor tell what is there", async () => {
+    const app = appOf();
+    const bodies = new Set<string>();
+    for (const path of ["/api/v1/status", "/openapi.json", "/", "/nothing", `/api/v1/proxies/${WEB_UUID}`]) {
+      const response = await app.request(path, { headers: { host: "localhost" } });
+      assert.equal(response.status, 401, path);
+      assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="osm"');
+      bodies.add((await problemOf(response)).detail);
+    }
+    assert.equal(bodies.size, 1);
+    for (const authorization of [
+      "Bearer wrong",
+      "Bearer ",
+      "Bearer t0ken t0ken",
+      "Basic dDBrZW46",
+      "Bearer\tt0ken",
+      TOKEN,
+    ]) {
+      const response = await app.request("/api/v1/status", { headers: { host: "localhost", authorization } });
+      assert.equal(response.status, 401, authorization);
+      assert.match(response.headers.get("www-authenticate") ?? "", /invalid_token/);
+    }
+    const byQuery = await app.request(`/api/v1/status?access_token=${TOKEN}`, { headers: { host: "localhost" } });
+    assert.equal(byQuery.status, 401);
+  });
+
+  it("are shut to pages of other origins, whatever they show", async () => {
+    const refused = [
+      { origin: "http://evil.example" },
+      { origin: "null" },
+      { origin: "http://localhost:9093" },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { "sec-fetch-site": "cross-site", origin: "http://localhost:9092" },
+    ];
+    for (const headers of refused) {
+      const response = await get("/api/v1/status", headers);
+      assert.equal((await problemOf(response)).status, 403, JSON.stringify(headers));
+      assert.equal(response.headers.get("access-control-allow-origin"), null);
+    }
+    const preflight = await get("/api/v1/status", { origin: "http://evil.example" }, "OPTIONS");
+    assert.equal(preflight.status, 403);
+    for (const headers of [
+      { origin: "http://localhost:9092", "sec-fetch-site": "same-origin" },
+      { origin: "https://localhost:9092" },
+      { "sec-fetch-site": "none" },
+    ]) {
+      const response = await get("/api/v1/status", headers);
+      assert.equal(response.status, 200, JSON.stringify(headers));
+      assert.ok(![...response.headers.keys()].some((name) => name.startsWith("access-control-")));
+    }
+  });
+
+  it("answer to our own names alone", async () => {
+    const statusFor = async (host: string) => (await get("/api/v1/status", { host })).status;
+    for (const host of [
+      "localhost",
+      "LOCALHOST:9092",
+      "127.0.0.1:9092",
+      "10.202.1.7",
+      "[::1]:9092",
+      "osm-controller.osm-system.svc:9092",
+      "osm-controller.osm-system.svc.",
+    ]) {
+      assert.equal(await statusFor(host), 200, host);
+    }
+    for (const host of ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "osm-controller"]) {
+      assert.equal(await statusFor(host), 421, host);
+    }
+    for (const host of ["a/b", "user@localhost", "local host", "localhost:99999"]) {
+      assert.equal(await statusFor(host), 400, host);
+    }
+    const withoutHost = await appOf().request("/api/v1/status", { headers: { authorization: HEADERS.authorization } });
+    assert.equal(withoutHost.status, 400);
+  });
+});

@@ -1,0 +1,81 @@
+/**
+ * A small mesh for tests of the API, in the wrong order everywhere.
+ *
+ * @module
+ */
+import { finding } from "../../core/base/finding.ts";
+import type { ProxyState } from "../../engine/engine.ts";
+import type { CertificateFacts, MeshView } from "../api/mesh-view.ts";
+
+export const WEB_UUID = "11111111-1111-4111-8111-111111111111";
+export const API_UUID = "22222222-2222-4222-8222-222222222222";
+
+const web: ProxyState = {
+  uuid: WEB_UUID,
+  namespace: "shop",
+  pod: "web-1",
+  serviceAccount: "web",
+  connected: true,
+  inSync: false,
+  connection: { since: Date.UTC(2026, 10, 23), protocol: "delta" },
+  acknowledged: [
+    { kind: "secret", version: "s1", current: true },
+    { kind: "listener", version: "l1", current: false },
+  ],
+  rejections: [{ kind: "listener", version: "l2", names: ["outbound-listener"], message: "bad listener" }],
+};
+
+const api: ProxyState = {
+  uuid: API_UUID,
+  namespace: "books",
+  pod: "api-1",
+  serviceAccount: "api",
+  connected: false,
+  inSync: false,
+  acknowledged: [],
+  rejections: [],
+};
+
+const facts = (fingerprint: string, name: string): CertificateFacts => ({
+  serial: "0a",
+  subject: `CN=${name}`,
+  issuer: "CN=root",
+  dnsSans: [`${name}.cluster.local`],
+  uriSans: [],
+  notBefore: Date.UTC(2026, 10, 23),
+  notAfter: Date.UTC(2026, 10, 24),
+  keyAlgorithm: "ECDSA P-256",
+  fingerprint,
+});
+
+const about = { kind: "TrafficTarget", namespace: "shop", name: "web" };
+
+export function sampleMesh(overrides: Partial<MeshView> = {}): MeshView {
+  return {
+    version: { version: "2.0.0", gitCommit: "abc", buildDate: "2026-11-23T00:00:00Z", runtime: "bun 1.4.5" },
+    mode: () => "smi",
+    proxies: () => [web, api],
+    findings: () => [
+      finding("target-rules-empty", about, "spec.rules", "has no rules"),
+      finding("field-unknown", about, "spec.rule", "is not a field"),
+      finding("port-udp", { kind: "Service", namespace: "dns", name: "kube" }, "", "is UDP"),
+    ],
+    compiles: () => ({ failures: 1, failing: false }),
+    replicas: () => [
+      { name: "osm-b", leader: false, self: true },
+      { name: "osm-a", leader: true, self: false },
+    ],
+    sources: () => [
+      { kind: "Service", state: "away", since: 5000, lastEventAt: 4000, objects: 3, error: "timed out" },
+      { kind: "Pod", state: "listing", since: 1000, objects: 0 },
+    ],
+    certificates: async () => ({
+      roots: [{ facts: facts("ff", "root"), signing: true }],
+      leaves: [
+        { serviceAccount: { namespace: "shop", name: "web" }, facts: facts("01", "web.shop"), root: "ff" },
+        { serviceAccount: { namespace: "books", name: "api" }, facts: facts("02", "api.books"), root: "ff" },
+      ],
+    }),
+    ...overrides,
+  };
+}
