@@ -56,7 +56,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     node: true,
   },
   http: {
-    from: ["core/base", "core/model", "core/inject", "engine"],
+    from: ["core/base", "core/model", "core/graph", "core/inject", "engine"],
     packages: ["@valibot/to-json-schema", "hono", "valibot"],
   },
   local: {
