@@ -4,6 +4,7 @@
  * @module
  */
 import manifest from "../../package.json" with { type: "json" };
+import { type DefaultImages, defaultImages } from "../../src/core/inject/images.ts";
 import { ENVOY_VERSION } from "../../src/local/tools/envoy.ts";
 
 export const VERSION: string = manifest.version;
@@ -18,18 +19,10 @@ export const MUTATING_CONFIGURATION = `osm-webhook-${MESH_NAME}`;
 export const VALIDATING_CONFIGURATION = `osm-validator-mesh-${MESH_NAME}`;
 export const CA_SECRET = "osm-ca-bundle";
 
-export const IMAGES = {
-  osm: `openservicemesh/osm:${VERSION}`,
-  init: `openservicemesh/osm-init:${VERSION}`,
-  /** Envoy's own image of the very version that everything is tested against; runs without a shell. */
-  envoy: `envoyproxy/envoy:distroless-v${ENVOY_VERSION}`,
-} as const;
+export const IMAGES: DefaultImages = defaultImages(VERSION, ENVOY_VERSION);
 
 /** User of the control plane's image; nothing on a node belongs to it. */
 export const CONTROLLER_UID = 65_532;
-/** User of the proxies: the redirection leaves alone what it sends. */
-export const PROXY_UID = 1500;
-
 /** On all objects of the mesh, as OSM's chart set them. */
 export const LABELS = {
   "app.kubernetes.io/name": "openservicemesh.io",

@@ -6,6 +6,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { stringify } from "yaml";
 import { IMAGES } from "../../deploy/build/names.ts";
+import { readExclusions } from "../../src/core/inject/exclusions.ts";
+import { buildInitContainer } from "../../src/core/inject/init-container.ts";
+import { ANNOTATIONS } from "../../src/core/inject/names.ts";
+import { NO_PROBES } from "../../src/core/ir/probe.ts";
+import { DEFAULT_MESH_CONFIG } from "../../src/core/model/mesh-config.ts";
 import { DEFINITIONS, versionOf } from "../deploy/definitions.ts";
 import { DEPLOY, objectsIn, oneOf, validObjects } from "../deploy/documents.ts";
 import { REFUSED } from "../deploy/refused.ts";
@@ -131,32 +136,30 @@ describe("permissions", () => {
 });
 
 describe("images", () => {
-  it("run in a pod as osm.yaml and the operators' guide have them", WAIT, async () => {
-    const none = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true };
-    const rules =
-      "*nat\n:T - [0:0]\n-A T -p tcp -m owner --uid-owner 1500 -j DNAT --to-destination $(POD_IP)\nCOMMIT\n";
+  it("run in a pod as osm.yaml and injection have them", WAIT, async () => {
+    const { sidecar } = DEFAULT_MESH_CONFIG;
+    const init = buildInitContainer({
+      image: IMAGES.init,
+      pullPolicy: "Never",
+      sidecar: { ...sidecar, localProxyMode: "PodIP" },
+      exclusions: readExclusions({ [ANNOTATIONS.inboundPorts]: "8443" }, DEFAULT_MESH_CONFIG).lists,
+      probes: NO_PROBES,
+    });
     const spec = {
       restartPolicy: "Never",
-      initContainers: [
-        {
-          name: "rules",
-          image: IMAGES.init,
-          imagePullPolicy: "Never",
-          env: [
-            { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
-            { name: "RULES", value: rules },
-          ],
-          command: ["/bin/sh", "-c", 'printf %s "$RULES" | iptables-restore --noflush && iptables-save -t nat'],
-          securityContext: { ...none, runAsUser: 0, capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] } },
-        },
-      ],
+      initContainers: [init, { ...init, name: "shown", args: ["iptables-save -t nat"] }],
       containers: [
         {
           name: "osm",
           image: IMAGES.osm,
           imagePullPolicy: "Never",
           args: ["version"],
-          securityContext: { ...none, runAsNonRoot: true, capabilities: { drop: ["ALL"] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            runAsNonRoot: true,
+            capabilities: { drop: ["ALL"] },
+          },
         },
       ],
     };
@@ -169,8 +172,9 @@ describe("images", () => {
     assert.match(said, /^Succeeded/, "load the archives of `npm run image` into the cluster first");
     assert.match(await kubectl(["logs", "images", "-n", NAMESPACE, "-c", "osm"]), /^osm \d/);
     const address = /[\d.]+/.exec(said)?.[0];
-    const kept = await kubectl(["logs", "images", "-n", NAMESPACE, "-c", "rules"]);
+    const kept = await kubectl(["logs", "images", "-n", NAMESPACE, "-c", "shown"]);
     assert.ok(kept.includes(`--uid-owner 1500 -j DNAT --to-destination ${address}\n`), kept);
+    assert.match(kept, /-A OSM_PROXY_INBOUND .*--dports 8443 -j RETURN/);
   });
 });
 

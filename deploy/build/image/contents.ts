@@ -5,9 +5,10 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { ENVOY_UID } from "../../../src/core/inject/names.ts";
 import { libraryFolders, unpackedPackage } from "../../../src/local/tools/debian.ts";
 import { envoyBinary } from "../../../src/local/tools/envoy.ts";
-import { CONTROLLER_UID, IMAGES, PROXY_UID } from "../names.ts";
+import { CONTROLLER_UID, IMAGES } from "../names.ts";
 import type { Image } from "./archive.ts";
 import { linkedLibraries } from "./libraries.ts";
 import type { Entry } from "./tarball.ts";
@@ -28,8 +29,8 @@ export async function envoyImage(): Promise<Image> {
   return {
     name: IMAGES.envoy,
     entrypoint: ["/usr/local/bin/envoy"],
-    user: `${PROXY_UID}:${PROXY_UID}`,
-    files: new Map([...(await program(await envoyBinary(), "usr/local/bin/envoy")), ...names("envoy", PROXY_UID)]),
+    user: `${ENVOY_UID}:${ENVOY_UID}`,
+    files: new Map([...(await program(await envoyBinary(), "usr/local/bin/envoy")), ...names("envoy", ENVOY_UID)]),
   };
 }
 

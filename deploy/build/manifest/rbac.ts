@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RBAC_PREFIX } from "../../../src/http/kubernetes-authorizer.ts";
 import {
   CA_SECRET,
   CONTROLLER,
@@ -85,6 +86,9 @@ export const BOOTSTRAP_RULES: readonly Rule[] = [
   { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete", "get", "list", ...WRITE] },
 ];
 
+/** For people and programs that read the control plane's API on port 9092. Bound to nobody. */
+export const API_READER_ROLE = `${MESH_NAME}-api-reader`;
+
 export function rbacObjects(): readonly Schema[] {
   const subjects = [{ kind: "ServiceAccount", name: MESH_NAME, namespace: MESH_NAMESPACE }];
   const clusterBinding = (name: string) => ({
@@ -105,6 +109,7 @@ export function rbacObjects(): readonly Schema[] {
     clusterBinding(MESH_NAME),
     clusterRole(BOOTSTRAP_ROLE, BOOTSTRAP_RULES),
     clusterBinding(BOOTSTRAP_ROLE),
+    clusterRole(API_READER_ROLE, [{ nonResourceURLs: [`${RBAC_PREFIX}/*`], verbs: ["get"] }]),
     { apiVersion: `${RBAC}/v1`, kind: "Role", metadata: inNamespace, rules: NAMESPACE_RULES },
     {
       apiVersion: `${RBAC}/v1`,
@@ -116,6 +121,6 @@ export function rbacObjects(): readonly Schema[] {
   ];
 }
 
-function clusterRole(name: string, rules: readonly Rule[]): Schema {
+function clusterRole(name: string, rules: readonly object[]): Schema {
   return { apiVersion: `${RBAC}/v1`, kind: "ClusterRole", metadata: { name, labels: LABELS }, rules };
 }
