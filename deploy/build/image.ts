@@ -30,10 +30,18 @@ async function write(file: string, image: Image): Promise<void> {
   console.log(`dist/images/${file}  ${image.name}  ${megabytes(archive.length)}, ${megabytes(unpacked)} unpacked`);
 }
 
-const unknown = process.argv.slice(2).filter((argument) => argument !== "--with-envoy");
-if (unknown.length > 0) throw new Error(`no option ${unknown.join(" ")}: there is --with-envoy`);
+async function main(options: readonly string[]): Promise<void> {
+  mkdirSync(FOLDER, { recursive: true });
+  await write("osm.tar", await osmImage(join(ROOT, "dist", "osm")));
+  await write("osm-init.tar", await initImage());
+  if (options.includes("--with-envoy")) await write("envoy.tar", await envoyImage());
+}
 
-mkdirSync(FOLDER, { recursive: true });
-await write("osm.tar", await osmImage(join(ROOT, "dist", "osm")));
-await write("osm-init.tar", await initImage());
-if (process.argv.includes("--with-envoy")) await write("envoy.tar", await envoyImage());
+const options = process.argv.slice(2);
+const unknown = options.filter((option) => option !== "--with-envoy");
+if (unknown.length > 0) {
+  console.error(`no option ${unknown.join(" ")}: there is --with-envoy`);
+  process.exitCode = 2;
+} else {
+  await main(options);
+}
