@@ -24,10 +24,7 @@ export function sameOrigin(hosts: readonly string[]): MiddlewareHandler {
     const name = hostName(host);
     if (name === undefined) return problem(400, "the request has no Host that could be read");
     if (!own.has(name) && !isAddress(name)) {
-      return problem(
-        421,
-        `this is not ${name}: use localhost, an address, or one of ${hosts.join(", ") || "no names"}`,
-      );
+      return problem(421, `this is not ${name}: use ${["localhost", "an address", ...hosts].join(", or ")}`);
     }
     const site = c.req.header("sec-fetch-site");
     const origin = c.req.header("origin");
