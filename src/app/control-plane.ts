@@ -5,29 +5,33 @@
  */
 import { Authority } from "../ca/authority.ts";
 import { SYSTEM_CLOCK as CA_CLOCK } from "../ca/clock.ts";
+import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
 import { identityFromPeer } from "../ca/peer.ts";
-import { openBuiltin } from "../ca/providers/builtin.ts";
+import { openBuiltin, type RootMaterial } from "../ca/providers/builtin.ts";
 import { adsServerName } from "../ca/subject.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
+import type { MeshSettings } from "../core/graph/settings.ts";
 import { SYSTEM_CLOCK } from "../engine/clock.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
+import type { CompileEnd } from "../engine/loop.ts";
 import type { EngineLog } from "../engine/ports.ts";
 import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
-import { createXdsServer, type XdsServer } from "../xds/server.ts";
+import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
 import type { Admission } from "../xds/service.ts";
 import { toLeafSource } from "./leaf-source.ts";
-import { openRoot } from "./root.ts";
+import { issueServerCertificate } from "./server-certificate.ts";
 
-const HOUR: Millis = 3_600_000;
-/** Of the xDS server's own certificate. It is replaced at half of it. */
-const SERVER_LIFE: Millis = 24 * HOUR;
-const SERVICE_LIFE: Millis = 24 * HOUR;
+const SERVICE_LIFE: Millis = 24 * 3_600_000;
 
-export const MESH = { meshName: "osm", meshNamespace: "osm-system", trustDomain: DEFAULT_TRUST_DOMAIN } as const;
+export const DEFAULT_MESH: MeshSettings = {
+  meshName: "osm",
+  meshNamespace: "osm-system",
+  trustDomain: DEFAULT_TRUST_DOMAIN,
+};
 
 export interface ControlPlane {
   readonly engine: Engine;
@@ -35,24 +39,26 @@ export interface ControlPlane {
   readonly leaves: LeafStore;
   /** Starts to serve xDS. Call it once the first compile is done, so that no proxy is refused for an empty mesh. */
   listen(): Promise<void>;
+  listening(): boolean;
   stop(): Promise<void>;
 }
 
 export interface ControlPlaneInput {
-  /** The folder of the root of trust. */
-  readonly rootFolder: string;
+  readonly settings: MeshSettings;
+  readonly root: RootMaterial;
   readonly address: { readonly host: string; readonly port: number };
   readonly log: EngineLog;
+  readonly onCompileEnd?: (end: CompileEnd) => void;
 }
 
-export async function openAuthority(rootFolder: string): Promise<Authority> {
+export async function openAuthority(root: RootMaterial, trustDomain: string): Promise<Authority> {
   const now = () => Date.now();
-  const provider = await openBuiltin(await openRoot(rootFolder), now);
-  return new Authority({ provider, trustDomain: MESH.trustDomain, now });
+  return new Authority({ provider: await openBuiltin(root, now), trustDomain, now });
 }
 
-export async function createControlPlane({ rootFolder, address, log }: ControlPlaneInput): Promise<ControlPlane> {
-  const authority = await openAuthority(rootFolder);
+export async function createControlPlane(input: ControlPlaneInput): Promise<ControlPlane> {
+  const { settings, root, address, log } = input;
+  const authority = await openAuthority(root, settings.trustDomain);
   const leaves = new LeafStore({
     issuer: authority,
     clock: CA_CLOCK,
@@ -67,13 +73,14 @@ export async function createControlPlane({ rootFolder, address, log }: ControlPl
   });
   const cache = new ResourceCache();
   const engine = createEngine({
-    settings: MESH,
+    settings,
     clock: SYSTEM_CLOCK,
     leaves: toLeafSource(leaves),
     trust: { pem: authority.trustBundle().join("") },
     cache,
     log,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
+    ...(input.onCompileEnd && { onCompileEnd: input.onCompileEnd }),
     onCompiled: ({ graph }) => leaves.setLife(Math.max(LEAST_LIFE, graph.config.certificate.serviceCertValidityMs)),
   });
   let server: XdsServer | undefined;
@@ -83,16 +90,15 @@ export async function createControlPlane({ rootFolder, address, log }: ControlPl
     authority,
     leaves,
     async listen() {
-      const admit = (peer: PeerCertificate): Admission => admitPeer(engine, peer);
-      server = await createXdsServer({
-        cache,
-        admit,
-        observe: engine.observer,
-        tls: await serverTls(authority),
-        ...address,
-      });
-      stopRenewing = renewServerTls(server, authority, log);
+      const admit = (peer: PeerCertificate): Admission => admitPeer(engine, peer, settings.trustDomain);
+      const dnsNames = [adsServerName(settings.trustDomain)] as const;
+      const certificate = await issueServerCertificate({ authority, dnsNames, server: "xds", log });
+      const tls = tlsOf(certificate.first, authority);
+      server = await createXdsServer({ cache, admit, observe: engine.observer, tls, ...address });
+      const serving = server;
+      stopRenewing = certificate.renew((leaf) => serving.setTls(tlsOf(leaf, authority)));
     },
+    listening: () => server !== undefined,
     async stop() {
       stopRenewing();
       engine.stop();
@@ -102,29 +108,12 @@ export async function createControlPlane({ rootFolder, address, log }: ControlPl
   };
 }
 
-function admitPeer(engine: Engine, peer: PeerCertificate): Admission {
-  const identity = identityFromPeer(peer, MESH.trustDomain);
+function admitPeer(engine: Engine, peer: PeerCertificate, trustDomain: string): Admission {
+  const identity = identityFromPeer(peer, trustDomain);
   if (identity !== undefined) return engine.admit(identity);
   return { kind: "refused", reason: `the certificate of "${peer.commonName}" is not a proxy's` };
 }
 
-async function serverTls(authority: Authority) {
-  const leaf = await authority.issue({ kind: "server", dnsNames: [adsServerName(MESH.trustDomain)] }, SERVER_LIFE);
+function tlsOf(leaf: Leaf, authority: Authority): XdsTls {
   return { certificate: leaf.chain, key: leaf.key.reveal(), trustedRoots: authority.trustBundle().join("") };
-}
-
-/** Tries every hour, from half of the certificate's life on, for as long as it takes. */
-function renewServerTls(server: XdsServer, authority: Authority, log: EngineLog): () => void {
-  const issued = { at: Date.now() };
-  const timer = setInterval(() => {
-    if (Date.now() - issued.at < SERVER_LIFE / 2) return;
-    serverTls(authority).then(
-      (tls) => {
-        server.setTls(tls);
-        issued.at = Date.now();
-      },
-      (error: unknown) => log.error("the xDS server's certificate could not be renewed", { error: String(error) }),
-    );
-  }, HOUR);
-  return () => clearInterval(timer);
 }

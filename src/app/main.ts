@@ -3,16 +3,10 @@
  *
  * @module
  */
-import manifest from "../../package.json" with { type: "json" };
 import { runProgram } from "../cli/program.ts";
-import { clusterDeps, runController } from "./wire.ts";
+import { BUILD } from "./version.ts";
+import { clusterDeps, runCluster, runController } from "./wire.ts";
 
-const version = { version: manifest.version, runtime: runtimeName() };
+const version = { version: BUILD.version, runtime: BUILD.runtime };
 
-process.exitCode = await runProgram({ ...clusterDeps, runController, version }, process.argv);
-
-function runtimeName(): string {
-  const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
-  if (bun !== undefined) return `bun ${bun}`;
-  return deno !== undefined ? `deno ${deno}` : `node ${node ?? "?"}`;
-}
+process.exitCode = await runProgram({ ...clusterDeps, runController, runCluster, version }, process.argv);

@@ -5,6 +5,7 @@
  */
 import { once } from "node:events";
 import { join } from "node:path";
+import type { ClusterFlags } from "../cli/controller.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { Parsed } from "../core/model/kind.ts";
 import { parseObject } from "../core/model/parse.ts";
@@ -18,7 +19,11 @@ import type {
 } from "../local/cluster/ports.ts";
 import { FileSource } from "../sources/files/file-source.ts";
 import { createLogger } from "../telemetry/logger.ts";
-import { type ControlPlane, createControlPlane, openAuthority as openCa } from "./control-plane.ts";
+import { runCluster as runClusterController } from "./cluster-controller.ts";
+import { type ControlPlane, createControlPlane, DEFAULT_MESH, openAuthority as openCa } from "./control-plane.ts";
+import { imagesFrom } from "./images.ts";
+import { openRoot } from "./root.ts";
+import { BUILD } from "./version.ts";
 
 /** A pod's credential for the control plane; longer than any `osm local` runs. */
 const PROXY_LIFE: Millis = 87_600 * 3_600_000;
@@ -26,7 +31,7 @@ const PROXY_LIFE: Millis = 87_600 * 3_600_000;
 export const clusterDeps: ClusterDeps = { startControlPlane, openAuthority };
 
 async function openAuthority(stateDir: string): Promise<PodCredentials> {
-  const authority = await openCa(rootFolder(stateDir));
+  const authority = await openCa(await openRoot(rootFolder(stateDir)), DEFAULT_MESH.trustDomain);
   return {
     async issue(identity) {
       const { chain, key } = await authority.issue({ kind: "proxy", identity }, PROXY_LIFE);
@@ -62,6 +67,22 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   await plane.stop();
 }
 
+/** The control plane of a cluster. */
+export function runCluster(flags: ClusterFlags, signal: AbortSignal): Promise<void> {
+  const { kubeconfig, meshName, osmNamespace, trustDomain, replica } = flags;
+  const listen = {
+    xds: flags.xdsAddress,
+    webhook: flags.webhookAddress,
+    http: flags.httpAddress,
+    api: flags.apiAddress,
+  };
+  const settings = { meshName, meshNamespace: osmNamespace, trustDomain };
+  return runClusterController(
+    { settings, kubeconfig, listen, replica, images: imagesFrom(process.env), version: BUILD },
+    signal,
+  );
+}
+
 /** A kind that the mesh does not read is in nobody's way. */
 function parseAny(raw: unknown): Parsed<unknown> {
   return parseObject(raw) ?? { ok: true, value: undefined, findings: [] };
@@ -79,8 +100,9 @@ function proxyStates({ engine, leaves }: ControlPlane): readonly ProxyState[] {
   });
 }
 
-function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {
-  return createControlPlane({ rootFolder: rootFolder(stateDir), address: listen, log: createLogger() });
+async function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {
+  const root = await openRoot(rootFolder(stateDir));
+  return createControlPlane({ settings: DEFAULT_MESH, root, address: listen, log: createLogger() });
 }
 
 function rootFolder(stateDir: string): string {

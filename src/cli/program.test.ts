@@ -18,6 +18,7 @@ const DEPS: ProgramDeps = {
   startControlPlane: refuse,
   openAuthority: refuse,
   runController: refuse,
+  runCluster: refuse,
   version: { version: "1.2.3", runtime: "test" },
 };
 

@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { MeshDown } from "../local/cluster/api-client.ts";
 import type { ClusterDeps } from "../local/cluster/ports.ts";
-import { controllerCommand, type RunController } from "./controller.ts";
+import { type ControllerCommands, controllerCommand } from "./controller.ts";
 import { demoCommand } from "./demo.ts";
 import { applyCommand, deleteCommand } from "./local-apply.ts";
 import { downCommand } from "./local-down.ts";
@@ -17,8 +17,7 @@ import { statusCommand } from "./local-status.ts";
 import { upCommand } from "./local-up.ts";
 import { type VersionInfo, versionCommand } from "./version.ts";
 
-export interface ProgramDeps extends ClusterDeps {
-  readonly runController: RunController;
+export interface ProgramDeps extends ClusterDeps, ControllerCommands {
   readonly version: VersionInfo;
 }
 
@@ -36,7 +35,7 @@ export function buildProgram(deps: ProgramDeps): Command {
     .showHelpAfterError("(--help says more)")
     .addCommand(localCommand(deps))
     .addCommand(demoCommand(localMeshes()))
-    .addCommand(controllerCommand(deps.runController), { hidden: true })
+    .addCommand(controllerCommand(deps))
     .addCommand(versionCommand(deps.version));
 }
 

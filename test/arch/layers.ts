@@ -69,6 +69,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["@hono/node-server", "cli-table3", "hono", "log-update", "valibot", "ws"],
     node: true,
   },
+  cluster: { from: ["core/base", "core/graph", "core/inject", "core/model", "ca", "sources"], packages: [] },
   cli: {
     from: ["core/base", "core/model", "demo", "engine", "local", "platform", "sources", "telemetry"],
     packages: ["commander", "yaml", "hono"],

@@ -28,6 +28,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Of the body. For a PATCH it says what kind of patch; `application/merge-patch+json` if absent. */
   readonly contentType?: string;
+  /** Of the answer; `application/json` if absent. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
   /** Until the whole answer was read; of `lines`, until its head was. */
   readonly timeout?: Millis;
@@ -134,10 +136,10 @@ async function credentialsFor(access: ApiAccess, request: ApiRequest): Promise<C
   }
 }
 
-function headersOf({ method, contentType }: ApiRequest, body: string | undefined): Record<string, string | number> {
+function headersOf({ method, contentType, accept }: ApiRequest, body: string | undefined): Record<string, string | number> {
   const type = contentType ?? (method === "PATCH" ? "application/merge-patch+json" : "application/json");
   return {
-    accept: "application/json",
+    accept: accept ?? "application/json",
     // The server compresses lists of more than 128 kB, and no watch.
     "accept-encoding": "gzip",
     "user-agent": USER_AGENT,
