@@ -21,7 +21,7 @@ interface Blob {
   readonly mediaType: string;
 }
 
-const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/";
 const OCI = "application/vnd.oci.image";
 /** containerd keeps images under their full names; this is what it takes a name without a registry for. */
 const IMPLIED_REGISTRY = "docker.io";
