@@ -136,7 +136,10 @@ async function credentialsFor(access: ApiAccess, request: ApiRequest): Promise<C
   }
 }
 
-function headersOf({ method, contentType, accept }: ApiRequest, body: string | undefined): Record<string, string | number> {
+function headersOf(
+  { method, contentType, accept }: ApiRequest,
+  body: string | undefined,
+): Record<string, string | number> {
   const type = contentType ?? (method === "PATCH" ? "application/merge-patch+json" : "application/json");
   return {
     accept: accept ?? "application/json",
