@@ -12,9 +12,11 @@ import { startDatabase } from "../demo/apps/database.ts";
 import { callGrpc, startGrpcEcho } from "../demo/apps/grpc-echo.ts";
 import { startHttpEcho } from "../demo/apps/http-echo.ts";
 import { runLoad } from "../demo/apps/http-load.ts";
+import { startHttpsEcho } from "../demo/apps/https-echo.ts";
 import { startBanner, startTcpEcho } from "../demo/apps/tcp-servers.ts";
 import { callWebSocket } from "../demo/apps/ws-call.ts";
 import { BOOK_PORT, DATABASE_PORT } from "../demo/settings.ts";
+import { parseTask, perform } from "../demo/tasks/perform.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 interface Server {
@@ -41,6 +43,12 @@ const SERVERS: readonly Server[] = [
     about: "tells what it was asked; /stream, /upload, /status/NNN, /ws",
     start: startHttpEcho,
   },
+  {
+    name: "https-echo",
+    port: 8443,
+    about: "http-echo over TLS, with what TLS_CERTIFICATE and TLS_KEY hold in PEM",
+    start: startHttpsEcho,
+  },
   { name: "grpc-echo", port: 9000, about: "answers every gRPC method with what it was sent", start: startGrpcEcho },
   { name: "tcp-echo", port: 9000, about: "answers lines", start: startTcpEcho },
   { name: "banner", port: 9000, about: "sends a line to whoever connects", start: startBanner },
@@ -50,7 +58,9 @@ const SERVERS: readonly Server[] = [
 export function demoAppCommand(): Command {
   const command = new Command("app").description("run one application of the demo");
   for (const server of SERVERS) command.addCommand(serverCommand(server));
-  return command.addCommand(httpLoadCommand()).addCommand(grpcCallCommand()).addCommand(wsCallCommand());
+  for (const client of [httpLoadCommand(), grpcCallCommand(), wsCallCommand(), performCommand()])
+    command.addCommand(client);
+  return command;
 }
 
 function serverCommand({ name, port, about, start }: Server): Command {
@@ -124,6 +134,13 @@ function wsCallCommand(): Command {
       console.log(JSON.stringify(reply));
       if (reply.error !== "") process.exitCode = 1;
     });
+}
+
+function performCommand(): Command {
+  return new Command("perform")
+    .description("perform one client task (JSON: kind http, load, tcp, ws or grpc); print its result as JSON")
+    .argument("<task>", 'such as {"kind":"http","url":"http://shop:8080/","count":5}')
+    .action(async (text: string) => console.log(JSON.stringify(await perform(parseTask(text)))));
 }
 
 function parsePort(text: string): number {

@@ -1,5 +1,6 @@
 /**
- * gRPC without a schema: a server that answers every method with the messages it was sent, and one call to it.
+ * gRPC without a schema: a server that answers every method with the messages it was sent, health checks aside, and
+ * one call to it.
  *
  * A gRPC message is five bytes of frame and its content, so a service that echoes bytes echoes messages, streams too.
  *
@@ -15,6 +16,7 @@ import {
 import type { Millis } from "../../core/base/millis.ts";
 import { listening, portOf, type Served } from "../serve.ts";
 import type { AppInput } from "./app.ts";
+import { answerHealth, HEALTH_CHECK } from "./grpc-health.ts";
 
 /** Serves gRPC over clear-text HTTP/2, as Envoy speaks to an application. */
 export async function startGrpcEcho({ env, port, log }: AppInput): Promise<Served> {
@@ -25,8 +27,13 @@ export async function startGrpcEcho({ env, port, log }: AppInput): Promise<Serve
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  server.on("stream", (stream: ServerHttp2Stream) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => stream.close());
+    if (headers[":path"] === HEALTH_CHECK) {
+      // A caller that goes away before its request is complete gets no answer.
+      answerHealth(stream).catch(() => stream.close());
+      return;
+    }
     stream.respond({ ":status": 200, "content-type": "application/grpc", identity }, { waitForTrailers: true });
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
     stream.pipe(stream);
