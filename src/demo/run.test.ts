@@ -68,26 +68,29 @@ describe("runDemo()", () => {
       };
       return { interval: 50, since: "turn", show, close: () => undefined };
     };
-    const press = async (key: string): Promise<View | undefined> => {
+    const press = async (key: string, seen: (view: View | undefined) => boolean): Promise<View | undefined> => {
       for (const one of keys) one(key);
-      await sleep(500);
+      const deadline = Date.now() + 10_000;
+      while (!seen(views.at(-1)) && Date.now() < deadline) await sleep(20);
+      assert.ok(seen(views.at(-1)), `after ${key}: ${JSON.stringify(views.at(-1))}`);
       return views.at(-1);
     };
     const running = runDemo(input(loopbackMeshes(), { duration: undefined, openScreen, signal: stop.signal }));
     while (views.length < 3) await sleep(20);
     const thief = (view: View | undefined) => view?.calls.find(({ from }) => from === "bookthief")?.tally;
 
-    assert.ok((thief(await press("x"))?.denied ?? 0) > 0);
-    const allowed = await press("t");
+    await press("x", (view) => (thief(view)?.denied ?? 0) > 0);
+    await press("t", (view) => (thief(view)?.ok ?? 0) > 5);
     assert.match(messages.at(-1) ?? "", /applied allow-bookthief\.yaml/);
-    assert.ok((thief(allowed)?.ok ?? 0) > 5);
-    assert.ok((thief(await press("t"))?.denied ?? 0) > 5);
-    assert.ok((thief(await press("p"))?.ok ?? 0) > 5);
-    await press("s");
-    const all2 = await press("s");
-    assert.match(all2?.headline ?? "", /split v1 0 \/ v2 100/);
-    assert.ok((all2?.split.v2 ?? 0) > 10 && (all2?.split.v1 ?? 0) <= 1, JSON.stringify(all2?.split));
-    await press("q");
+    await press("t", (view) => (thief(view)?.denied ?? 0) > 5);
+    await press("p", (view) => (thief(view)?.ok ?? 0) > 5);
+    await press("s", (view) => (view?.headline ?? "").includes("split v1 50 / v2 50"));
+    const all2 = await press(
+      "s",
+      (view) => (view?.headline ?? "").includes("split v1 0 / v2 100") && (view?.split.v2 ?? 0) > 10,
+    );
+    assert.ok((all2?.split.v1 ?? 0) <= 1, JSON.stringify(all2?.split));
+    await press("q", () => true);
     assert.ok((await running) !== undefined);
   });
 
