@@ -8,7 +8,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { HttpResult, LoadResult, Task, TcpResult } from "./client.ts";
+import type { HttpResult, LoadResult } from "../../src/demo/tasks/http-task.ts";
+import type { Task } from "../../src/demo/tasks/perform.ts";
+import type { TcpResult } from "../../src/demo/tasks/socket-tasks.ts";
 import type { Manifest } from "./workloads.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");

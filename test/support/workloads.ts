@@ -4,6 +4,11 @@
  * @module
  */
 
+import manifest from "../../package.json" with { type: "json" };
+
+/** `osm local` runs the program itself, whatever the image; a cluster has this one. */
+export const IMAGE = `openservicemesh/osm:${manifest.version}`;
+
 export type Manifest = Readonly<Record<string, unknown>>;
 
 export interface Namespaced {
@@ -42,7 +47,7 @@ export function app(options: AppOptions): readonly Manifest[] {
   const labels = { app: name, ...options.labels };
   const container = {
     name: "main",
-    image: "openservicemesh/osm:dev",
+    image: IMAGE,
     command: "app" in run ? ["osm", "demo", "app", ...run.app] : run.command,
     env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
     ...(port === undefined
