@@ -36,7 +36,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   ca: {
     from: ["core/base"],
-    packages: ["pkijs", "asn1js", "pvutils"],
+    packages: ["pkijs", "asn1js"],
     node: true,
   },
 
