@@ -4,7 +4,9 @@ import { create } from "@bufbuild/protobuf";
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.ts";
 import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../../src/core/envoy/bootstrap.ts";
 import { buildConfig, type EnvoyConfig } from "../../src/core/envoy/config.ts";
+import { objectsCases } from "../golden/objects-case.ts";
 import { readIr, renderCases } from "../golden/render-case.ts";
+import { compileObjects } from "../simulate/compiled.ts";
 import { envoyFromEnvironment, throwAway, validateText, validateWithEnvoy } from "./validate.ts";
 
 const TRUST = Object.freeze({ pem: "replaced by a real root\n" });
@@ -17,6 +19,16 @@ describe("a real Envoy takes", () => {
   for (const golden of renderCases()) {
     it(golden.name, async () => {
       const { accepted, output } = await validateWithEnvoy(buildConfig(readIr(golden), TRUST), envoyFromEnvironment());
+      assert.ok(accepted, output);
+      assert.doesNotMatch(output, DEPRECATED);
+    });
+  }
+
+  for (const { golden, pod, objects } of objectsCases()) {
+    it(`${golden.name}, compiled from objects`, async () => {
+      const config = compileObjects(objects).configs.get(pod);
+      assert.ok(config !== undefined);
+      const { accepted, output } = await validateWithEnvoy(config, envoyFromEnvironment());
       assert.ok(accepted, output);
       assert.doesNotMatch(output, DEPRECATED);
     });
