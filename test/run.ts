@@ -20,6 +20,8 @@ interface Suite {
   readonly paths: readonly string[];
   /** Needs a real Envoy and the right to make network namespaces. */
   readonly real?: boolean;
+  /** Runs only if it is named. */
+  readonly apart?: boolean;
 }
 
 interface Count {
@@ -36,6 +38,8 @@ const SUITES: readonly Suite[] = [
   { name: "executable", runner: "bun", paths: ["test/runtime"], real: true },
   { name: "local", runner: "bun", paths: ["test/local-runtime"], real: true },
   { name: "envoy", runner: "bun", paths: ["test/envoy"], real: true },
+  // Against the cluster that KUBECONFIG names, with the images of `npm run image` loaded: `npm run test:cluster`.
+  { name: "cluster", runner: "bun", paths: ["test/cluster"], apart: true },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "osm-test-"));
@@ -104,13 +108,15 @@ if (unknown.length > 0)
   throw new Error(`no suite ${unknown.join(", ")}: there are ${SUITES.map(({ name }) => name).join(", ")}`);
 
 const envoy = await findEnvoy();
-const counts = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).map((suite) => {
-  if (suite.real && envoy === undefined) {
-    console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
-    return { passed: 0, failed: 0, skipped: 1 };
-  }
-  return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy });
-});
+const counts = SUITES.filter(({ name, apart }) => (wanted.length === 0 ? apart !== true : wanted.includes(name))).map(
+  (suite) => {
+    if (suite.real && envoy === undefined) {
+      console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
+      return { passed: 0, failed: 0, skipped: 1 };
+    }
+    return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy });
+  },
+);
 rmSync(folder, { recursive: true, force: true });
 
 const total = (key: keyof Count) => counts.reduce((sum, one) => sum + one[key], 0);
