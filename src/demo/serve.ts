@@ -28,8 +28,15 @@ export interface WebSockets {
   readonly onOpen: (socket: WebSocket) => void;
 }
 
+export interface ServeOptions {
+  readonly webSockets?: WebSockets;
+  /** All addresses by default. */
+  readonly address?: string;
+}
+
 /** Serves HTTP/1.1 and, on one path, WebSocket. Rejects when the port is taken. */
-export async function serveHttp(app: Hono, port: number, webSockets?: WebSockets): Promise<Served> {
+export async function serveHttp(app: Hono, port: number, options: ServeOptions = {}): Promise<Served> {
+  const { webSockets, address = ANY_ADDRESS } = options;
   const listener = getRequestListener(app.fetch);
   // The adapter answers errors itself, so the promise carries nothing.
   const server = createHttpServer(
@@ -43,7 +50,7 @@ export async function serveHttp(app: Hono, port: number, webSockets?: WebSockets
       else upgraded.handleUpgrade(request, socket, head, webSockets.onOpen);
     });
   }
-  server.listen(port, ANY_ADDRESS);
+  server.listen(port, address);
   await listening(server);
   return {
     port: portOf(server),

@@ -108,7 +108,7 @@ export async function perform<K extends TaskKind>(pod: string, task: Task & { ki
   const [ns = "", kindOrName = "", name] = pod.split("/");
   const target = name === undefined ? `deployment/${kindOrName}` : `${kindOrName}/${name}`;
   const command = ["osm", "demo", "app", "perform", JSON.stringify(task)];
-  const argv = ["kubectl", "exec", "-n", ns, target, "-c", "main", "--", ...command];
+  const argv = ["kubectl", "exec", "-n", ns, target, "--", ...command];
   return JSON.parse(await runCommand(argv, { timeout: 180_000 })) as TaskResults[K];
 }
 

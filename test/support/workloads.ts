@@ -38,7 +38,8 @@ export interface AppOptions extends Namespaced {
   readonly replicas?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly env?: Readonly<Record<string, string>>;
+  /** A text, or the path of a field of the pod. */
+  readonly env?: Readonly<Record<string, string | { readonly fieldPath: string }>>;
 }
 
 /** A Deployment and its service account. Labels: `app: <name>` and what is given. */
@@ -49,7 +50,9 @@ export function app(options: AppOptions): readonly Manifest[] {
     name: "main",
     image: IMAGE,
     command: "app" in run ? ["osm", "demo", "app", ...run.app] : run.command,
-    env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
+    env: Object.entries(env).map(([key, value]) =>
+      typeof value === "string" ? { name: key, value } : { name: key, valueFrom: { fieldRef: value } },
+    ),
     ...(port === undefined
       ? {}
       : { ports: [{ containerPort: port }], readinessProbe: { tcpSocket: { port }, periodSeconds: 1 } }),

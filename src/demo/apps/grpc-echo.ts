@@ -9,6 +9,7 @@
 import {
   type ClientHttp2Session,
   connect,
+  createSecureServer,
   createServer,
   type ServerHttp2Session,
   type ServerHttp2Stream,
@@ -18,11 +19,15 @@ import { listening, portOf, type Served } from "../serve.ts";
 import type { AppInput } from "./app.ts";
 import { answerHealth, HEALTH_CHECK } from "./grpc-health.ts";
 
-/** Serves gRPC over clear-text HTTP/2, as Envoy speaks to an application. */
+/**
+ * Serves gRPC over clear-text HTTP/2, as Envoy speaks to an application; over TLS of its own, which no proxy can read,
+ * where `TLS_CERT` and `TLS_KEY` (PEM) are set.
+ */
 export async function startGrpcEcho({ env, port, log }: AppInput): Promise<Served> {
   const identity = env["IDENTITY"] || env["HOSTNAME"] || "grpc-echo";
   const sessions = new Set<ServerHttp2Session>();
-  const server = createServer();
+  const { TLS_CERT: cert, TLS_KEY: key } = env;
+  const server = cert === undefined || key === undefined ? createServer() : createSecureServer({ cert, key });
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -63,14 +68,20 @@ export interface GrpcReply {
   readonly error: string;
 }
 
-/** Sends one message to `POST path` of the server at `origin` (`http://host:port`). Never rejects. */
+export interface GrpcCallOptions {
+  readonly deadline?: Millis;
+  /** Of an `https` server: the root (PEM) that its certificate must come from. */
+  readonly trust?: string | undefined;
+}
+
+/** Sends one message to `POST path` of the server at `origin` (`http://host:port`, or `https`). Never rejects. */
 export async function callGrpc(
   origin: string,
   path: string,
   message: string,
-  deadline: Millis = 5_000,
+  { deadline = 5_000, trust }: GrpcCallOptions = {},
 ): Promise<GrpcReply> {
-  const session = connect(origin);
+  const session = connect(origin, trust === undefined ? {} : { ca: trust });
   try {
     return await exchange(session, path, message, deadline);
   } catch (error) {

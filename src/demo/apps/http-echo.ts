@@ -53,9 +53,14 @@ const ECHO_SOCKETS: WebSockets = {
   },
 };
 
+/** `LISTEN_ADDRESS` names the one address to serve: an application need not listen on all addresses of its pod. */
 export async function startHttpEcho({ env, port, log }: AppInput): Promise<Served> {
   const identity = env["IDENTITY"] || env["HOSTNAME"] || "http-echo";
-  const served = await serveHttp(echoRoutes(identity), port, ECHO_SOCKETS);
+  const address = env["LISTEN_ADDRESS"] || undefined;
+  const served = await serveHttp(echoRoutes(identity), port, {
+    webSockets: ECHO_SOCKETS,
+    ...(address === undefined ? {} : { address }),
+  });
   log(`${identity} echoes HTTP on port ${served.port}`);
   return served;
 }

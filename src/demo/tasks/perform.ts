@@ -45,6 +45,8 @@ export const TaskSchema = v.variant("kind", [
     port: Port,
     path: v.string(),
     message: v.string(),
+    /** Speak TLS, and accept a certificate of this root (PEM). */
+    trust: v.exactOptional(v.string()),
   }),
 ]);
 export type Task = Readonly<v.InferOutput<typeof TaskSchema>>;
@@ -73,8 +75,12 @@ export function perform(task: Task): Promise<TaskResults[TaskKind]> {
     case "ws":
       return performWebSocket(task);
     case "grpc":
-      return callGrpc(`http://${task.host}:${task.port}`, task.path, task.message);
+      return performGrpc(task);
   }
+}
+
+function performGrpc({ host, port, path, message, trust }: TaskOf<"grpc">): Promise<GrpcReply> {
+  return callGrpc(`${trust === undefined ? "http" : "https"}://${host}:${port}`, path, message, { trust });
 }
 
 /** @throws Error if `text` is no task, with what is wrong. */
