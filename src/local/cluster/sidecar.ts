@@ -5,6 +5,7 @@
  */
 import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyCommonName } from "../../core/base/identity.ts";
 import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../../core/envoy/bootstrap.ts";
+import { readExclusions } from "../../core/inject/exclusions.ts";
 import { buildRedirection } from "../../core/inject/redirection.ts";
 import type { MeshConfig } from "../../core/model/mesh-config.ts";
 import { ENVOY_UID } from "../runtime/ports.ts";
@@ -16,13 +17,6 @@ import { MESH_NAMESPACE, type PodCredential, XDS_ADDRESS } from "./ports.ts";
 export const CONTROLLER_NAME = "osm-controller";
 const CONTROLLER_HOST = `${CONTROLLER_NAME}.${MESH_NAMESPACE}.svc.cluster.local`;
 const ADMIN_PORT = 15000;
-
-const ANNOTATIONS = {
-  outboundPorts: "openservicemesh.io/outbound-port-exclusion-list",
-  inboundPorts: "openservicemesh.io/inbound-port-exclusion-list",
-  outboundExclusions: "openservicemesh.io/outbound-ip-range-exclusion-list",
-  outboundInclusions: "openservicemesh.io/outbound-ip-range-inclusion-list",
-} as const;
 
 export interface SidecarQuestion {
   readonly facts: PodFacts;
@@ -64,35 +58,12 @@ export function buildSidecarPlan({ facts, proxy, credential, config, directory }
   };
 }
 
-function redirectionOf({ annotations, ip }: PodFacts, { traffic, sidecar }: MeshConfig): string {
+function redirectionOf({ annotations, ip }: PodFacts, config: MeshConfig): string {
+  const { lists, problems } = readExclusions(annotations, config);
+  if (problems.length > 0) throw new RangeError(problems.join("; "));
   return buildRedirection({
+    ...lists,
     proxyUid: ENVOY_UID,
-    ...(sidecar.localProxyMode === "PodIP" ? { podIp: ip } : {}),
-    inboundPortExclusions: [...traffic.inboundPortExclusionList, ...portsIn(annotations, ANNOTATIONS.inboundPorts)],
-    outboundPortExclusions: [...traffic.outboundPortExclusionList, ...portsIn(annotations, ANNOTATIONS.outboundPorts)],
-    outboundIpRangeExclusions: [
-      ...wordsIn(annotations, ANNOTATIONS.outboundExclusions),
-      ...traffic.outboundIPRangeExclusionList,
-    ],
-    outboundIpRangeInclusions: [
-      ...wordsIn(annotations, ANNOTATIONS.outboundInclusions),
-      ...traffic.outboundIPRangeInclusionList,
-    ],
-    interfaceExclusions: traffic.networkInterfaceExclusionList,
+    ...(config.sidecar.localProxyMode === "PodIP" ? { podIp: ip } : {}),
   });
-}
-
-function portsIn(annotations: PodFacts["annotations"], name: string): readonly number[] {
-  return wordsIn(annotations, name).map((word) => {
-    const port = Number(word);
-    if (/^\d+$/.test(word) && port > 0 && port <= 65_535) return port;
-    throw new RangeError(`annotation ${name} holds "${word}": write ports from 1 to 65535, with commas between`);
-  });
-}
-
-function wordsIn(annotations: PodFacts["annotations"], name: string): readonly string[] {
-  return (annotations[name] ?? "")
-    .split(",")
-    .map((word) => word.trim())
-    .filter((word) => word !== "");
 }
