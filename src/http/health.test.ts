@@ -6,6 +6,7 @@ import { type Answered, observeAnswers } from "./observe.ts";
 import { type HealthState, judgeHealth } from "./readiness.ts";
 
 const WELL: HealthState = {
+  stopping: false,
   synced: true,
   compiled: true,
   failing: false,
@@ -95,6 +96,7 @@ describe("readiness", () => {
   it("waits for what this replica lacks, and only warns of what all share", () => {
     const cases: readonly (readonly [Partial<HealthState>, readonly string[], readonly string[]])[] = [
       [{}, [], []],
+      [{ stopping: true }, ["stopping"], []],
       [{ synced: false }, ["not-synced"], []],
       [{ compiled: false }, ["not-synced"], []],
       [{ compiled: false, failing: true }, ["compile-failing"], []],

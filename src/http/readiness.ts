@@ -13,6 +13,7 @@ import type { SourceState } from "./source-state.ts";
 export interface HealthReason {
   readonly code:
     | "not-synced"
+    | "stopping"
     | "compile-failing"
     | "xds-not-listening"
     | "webhooks-not-listening"
@@ -29,6 +30,8 @@ export interface HealthReport {
 }
 
 export interface HealthState {
+  /** It was asked to stop: others should take its place. */
+  readonly stopping: boolean;
   /** All sources told what there was at the start. */
   readonly synced: boolean;
   /** Some compile of what they told succeeded. */
@@ -62,8 +65,9 @@ interface Verdict extends HealthReason {
 }
 
 function startVerdicts(state: HealthState): readonly Verdict[] {
-  const { synced, compiled, failing, xdsListening, webhooksListening } = state;
+  const { stopping, synced, compiled, failing, xdsListening, webhooksListening } = state;
   return [
+    ...when(stopping, "stopping", "it was asked to stop", true),
     ...when(!synced || !(compiled || failing), "not-synced", "not everything was read yet", true),
     ...when(failing, "compile-failing", compiled ? KEPT : "nothing could be compiled: the log says why", !compiled),
     ...when(!xdsListening, "xds-not-listening", "no proxy can connect yet", true),

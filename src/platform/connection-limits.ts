@@ -20,8 +20,10 @@ export interface ConnectionLimits {
 }
 
 export interface Connections {
-  /** From now on every answer ends its connection; those without a request under way end at once. */
+  /** From now on every answer ends its connection. Idle ones stay: a request may be on its way on them. */
   drain(): void;
+  /** Ends those without a request under way. */
+  endIdle(): void;
   destroyAll(): void;
 }
 
@@ -65,10 +67,12 @@ export function limitConnections(server: Server, limits: ConnectionLimits): Conn
   return {
     drain() {
       draining = true;
-      for (const { socket, answers } of open.values()) {
-        if (answers.size === 0) socket.destroySoon();
+      for (const { answers } of open.values()) {
         for (const answer of answers) if (!answer.headersSent) answer.setHeader("connection", "close");
       }
+    },
+    endIdle() {
+      for (const { socket, answers } of open.values()) if (answers.size === 0) socket.destroySoon();
     },
     destroyAll() {
       for (const { socket } of open.values()) socket.destroy();

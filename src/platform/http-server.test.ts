@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -147,6 +147,26 @@ describe("HTTP server", () => {
     server.drain();
     const answer = await send(server.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert.match(answer, /^HTTP\/1.1 200[\s\S]*connection: close/i);
+  });
+
+  it("leaves idle connections open while it drains, so that no request meets their end", async () => {
+    const server = await serve();
+    const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
+    const ask = async () => {
+      const asked = httpRequest({ host: HOST, port: server.port, agent }).end();
+      const [answer] = await once(asked, "response");
+      answer.resume();
+      await once(answer, "end");
+      return { socket: asked.socket, connection: answer.headers.connection };
+    };
+    const before = await ask();
+    server.drain();
+    await pause(50);
+    const during = await ask();
+    assert.equal(during.socket, before.socket);
+    assert.equal(during.connection, "close");
+    assert.notEqual((await ask()).socket, before.socket);
+    agent.destroy();
   });
 
   it("rejects where the port is taken", async () => {

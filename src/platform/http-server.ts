@@ -49,7 +49,10 @@ export interface HttpServer {
   readonly port: number;
   /** For new handshakes; connections stay. @throws Error if the server was started without TLS, or the pair cannot be used. */
   setTls(tls: HttpTls): void;
-  /** From now on every answer ends its connection, while new ones are still accepted. For the time before a stop. */
+  /**
+   * From now on every answer ends its connection, while new ones are still accepted. For the time before a stop: by
+   * its end nobody who calls often has a connection left that the stop could break.
+   */
   drain(): void;
   /** Accepts nobody, lets requests under way end, and cuts what is left after `grace`. Never rejects. */
   stop(grace: Millis): Promise<void>;
@@ -93,6 +96,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       const { promise, resolve } = Promise.withResolvers<void>();
       door.close(() => resolve());
       connections.drain();
+      connections.endIdle();
       // Clients that never began their handshake are nobody's connections yet: nothing waits for them.
       const timer = setTimeout(() => {
         connections.destroyAll();
