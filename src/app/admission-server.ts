@@ -15,12 +15,13 @@ import { Namespace } from "../core/model/namespace.ts";
 import { mutateRoutes } from "../http/admission/mutate.ts";
 import type { AdmissionObservation } from "../http/admission/observation.ts";
 import { validateRoutes } from "../http/admission/validate.ts";
+import type { CertificateTrouble } from "../http/readiness.ts";
 import { startHttpServer } from "../platform/http-server.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { ListenAddress } from "./cluster-controller.ts";
+import type { ListenAddress, ServerHandle } from "./cluster-options.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { Images } from "./images.ts";
 import { issueServerCertificate } from "./server-certificate.ts";
@@ -43,14 +44,19 @@ export interface AdmissionServerOptions {
   readonly metrics: Metrics;
 }
 
-/** Returns how to stop it. */
-export async function serveAdmission(options: AdmissionServerOptions): Promise<() => Promise<void>> {
+export interface AdmissionServer extends ServerHandle {
+  /** What is wrong with its certificate. */
+  certificateTrouble(): readonly CertificateTrouble[];
+}
+
+/** Rejects where the API server does not say its version, or the address cannot be had. */
+export async function serveAdmission(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const { address, plane, settings, log } = options;
   const nativeSidecars = await hasNativeSidecars(options.client);
   const certificate = await issueServerCertificate({
     authority: plane.authority,
     dnsNames: serverNames(settings.meshNamespace),
-    server: "webhooks",
+    server: "the webhook server",
     log,
   });
   const app = new Hono().route("/", mutateRoutes(injectionDeps(options, nativeSidecars)));
@@ -65,9 +71,13 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<(
     onError: (error) => log.error("a webhook could not answer", { error: String(error) }),
   });
   const stopRenewing = certificate.renew((leaf) => server.setTls(tlsOf(leaf)));
-  return async () => {
-    stopRenewing();
-    await server.stop(GRACE);
+  return {
+    certificateTrouble: () => certificate.trouble(),
+    drain: () => server.drain(),
+    async stop() {
+      stopRenewing();
+      await server.stop(GRACE);
+    },
   };
 }
 

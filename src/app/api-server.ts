@@ -3,16 +3,19 @@
  *
  * @module
  */
-import { parseCertificate, splitChain } from "../ca/pki.ts";
+import { Hono } from "hono";
+import { createInventory } from "../ca/inventory.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { apiRoutes } from "../http/api/api.ts";
-import { type CertificateInventory, meshViewOf, type ReplicaState } from "../http/api/mesh-view.ts";
+import { meshViewOf, type ReplicaState } from "../http/api/mesh-view.ts";
 import { kubernetesAuthorizer } from "../http/kubernetes-authorizer.ts";
+import { observeAnswers } from "../http/observe.ts";
 import { startHttpServer } from "../platform/http-server.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import type { KubernetesSource } from "../sources/kubernetes/source.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { ListenAddress } from "./cluster-controller.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { ListenAddress, ServerHandle } from "./cluster-options.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { BuildInfo } from "./version.ts";
 
@@ -20,47 +23,37 @@ const GRACE: Millis = 5000;
 
 export interface ApiServerOptions {
   readonly address: ListenAddress;
+  readonly meshNamespace: string;
   readonly client: KubernetesClient;
   readonly plane: ControlPlane;
   readonly source: KubernetesSource;
   readonly replicas: () => readonly ReplicaState[];
   readonly version: BuildInfo;
   readonly log: Logger;
+  readonly metrics: Metrics;
 }
 
-/** Returns how to stop it. */
-export async function serveApi(options: ApiServerOptions): Promise<() => Promise<void>> {
-  const { address, client, plane, source, replicas, version, log } = options;
+/** Rejects where the address cannot be had. */
+export async function serveApi(options: ApiServerOptions): Promise<ServerHandle> {
+  const { address, meshNamespace, client, plane, source, replicas, version, log, metrics } = options;
   const onError = (error: unknown) => log.error("an API request could not be answered", { error: String(error) });
   const mesh = meshViewOf(plane.engine, {
     version,
     replicas,
     sources: () => source.status(),
-    certificates: () => inventoryOf(plane),
+    certificates: createInventory(plane),
   });
   const authorizer = kubernetesAuthorizer({ post: (path, body) => client.request({ method: "POST", path, body }) });
-  const app = apiRoutes({ mesh, authorizer, hosts: ["osm-controller"], onError });
+  const app = new Hono()
+    .use(observeAnswers((answered) => metrics.httpAnswered(answered)))
+    .route("/", apiRoutes({ mesh, authorizer, hosts: hostsOf(meshNamespace), onError }));
   const server = await startHttpServer({ fetch: (request) => app.fetch(request), listen: address, onError });
-  return () => server.stop(GRACE);
+  return { drain: () => server.drain(), stop: () => server.stop(GRACE) };
 }
 
-async function inventoryOf({ authority, leaves, engine }: ControlPlane): Promise<CertificateInventory> {
-  const roots = await Promise.all(authority.trustBundle().map((pem) => parseCertificate(pem, "the root")));
-  const accounts = new Map(
-    engine.proxies().map(({ namespace, serviceAccount: name }) => [`${namespace}/${name}`, { namespace, name }]),
+/** The names of the Service, as a pod may spell them. */
+function hostsOf(namespace: string): readonly string[] {
+  return ["", `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`].map(
+    (rest) => `osm-controller${rest}`,
   );
-  const held = [...accounts.values()].flatMap((serviceAccount) => {
-    const leaf = leaves.current(serviceAccount);
-    return leaf === undefined ? [] : [{ serviceAccount, leaf }];
-  });
-  return {
-    roots: roots.map((facts) => ({ facts, signing: facts.fingerprint === authority.issuerId })),
-    leaves: await Promise.all(
-      held.map(async ({ serviceAccount, leaf }) => ({
-        serviceAccount,
-        facts: await parseCertificate(splitChain(leaf.chain, "a leaf")[0], "a leaf"),
-        root: leaf.issuerId,
-      })),
-    ),
-  };
 }

@@ -1,172 +1,184 @@
 /**
  * `osm controller`: the control plane of a cluster, inside it or outside.
  *
- * 1. Root of trust and MeshConfig are read, or made.
- * 2. Health answers; the source is followed; once all is read and compiled, proxies and webhooks are served.
- * 3. One replica leads and does the chores.
+ * 1. Health answers, whatever else is missing.
+ * 2. Root of trust and MeshConfig are read, or made; the source is followed.
+ * 3. Once all is read and compiled, proxies, webhooks and the API are served, and one replica leads and does the chores.
+ * 4. Asked to stop, it goes on serving until nobody is sent to it any more, and then ends in the reverse order.
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { webhookConfigurations } from "../cluster/ca-bundle.ts";
-import { doChores } from "../cluster/chores.ts";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { presetMeshConfig } from "../cluster/mesh-config-preset.ts";
+import { createRoster, type Roster } from "../cluster/replicas.ts";
 import { openRootSecret } from "../cluster/root-secret.ts";
 import type { Millis } from "../core/base/millis.ts";
-import type { MeshSettings } from "../core/graph/settings.ts";
-import { judgeHealth } from "../http/readiness.ts";
+import { type HealthReport, judgeHealth } from "../http/readiness.ts";
 import { openAccess } from "../sources/kubernetes/access.ts";
 import { createClient, type KubernetesClient } from "../sources/kubernetes/client.ts";
-import { runWhileLeader } from "../sources/kubernetes/lease.ts";
 import { KubernetesSource } from "../sources/kubernetes/source.ts";
 import { createLogger, type Logger } from "../telemetry/logger.ts";
-import { serveAdmission } from "./admission-server.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { type AdmissionServer, serveAdmission } from "./admission-server.ts";
 import { serveApi } from "./api-server.ts";
+import type { ClusterOptions, ServerHandle } from "./cluster-options.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import { serveHealth } from "./health-server.ts";
-import type { Images } from "./images.ts";
+import { lead } from "./leading.ts";
 import { metricsOf } from "./metrics.ts";
-import type { BuildInfo } from "./version.ts";
+import { persist } from "./persist.ts";
+import { logSource } from "./source-log.ts";
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
+/** What there is so far. */
+interface Progress {
+  stopping: boolean;
+  /** All was read and compiled once. */
+  synced: boolean;
+  source?: KubernetesSource;
+  plane?: ControlPlane;
+  admission?: AdmissionServer;
 }
 
-export interface ClusterOptions {
-  readonly settings: MeshSettings;
-  /** undefined: the usual places, then the pod's own service account. */
-  readonly kubeconfig: string | undefined;
-  readonly listen: {
-    readonly xds: ListenAddress;
-    readonly webhook: ListenAddress;
-    readonly http: ListenAddress;
-    readonly api: ListenAddress;
-  };
-  /** Of this replica: its pod's name. */
-  readonly replica: string;
-  readonly images: Images;
-  readonly version: BuildInfo;
+interface Run {
+  readonly options: ClusterOptions;
+  /** Aborted when it is asked to stop. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly progress: Progress;
+  /** What is to be undone, the last first. None of them rejects. */
+  readonly undo: (() => Promise<void> | void)[];
 }
 
-const RETRY: Millis = 1000;
-const LEASE = "osm-controller";
-
-/** Runs until `signal` is aborted, then stops in the reverse order. Rejects if it cannot start at all. */
+/** Runs until `signal` is aborted, then stops. Rejects if it cannot start at all. */
 export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<void> {
   const log = createLogger();
-  const access = await openAccess(
-    options.kubeconfig === undefined ? { kind: "default" } : { kind: "file", path: options.kubeconfig },
-  );
-  const client = createClient(access);
-  const { settings } = options;
-  const root = await persist("root of trust", log, signal, () =>
-    openRootSecret({ client, namespace: settings.meshNamespace, now: Date.now() }),
-  );
-  await persist("MeshConfig", log, signal, () => presetMeshConfig(client, settings.meshNamespace));
-  const metrics = metricsOf(options.version, () => plane);
-  const plane: ControlPlane = await createControlPlane({
-    settings,
-    root,
-    address: options.listen.xds,
-    log,
-    onCompileEnd: (end) => metrics.compiled(end),
-  });
-  const source = new KubernetesSource({ client, scope: settings });
-  const leader = { holder: "" };
-  const serving = { webhooks: false };
-  const stops: (() => Promise<void>)[] = [];
+  const progress: Progress = { stopping: false, synced: false };
+  const metrics = metricsOf(options.version, () => progress.plane);
+  const run: Run = { options, signal, log, metrics, progress, undo: [] };
   try {
-    const health = () => judgeHealth(healthState(plane, source, serving));
-    stops.push(await serveHealth({ address: options.listen.http, version: options.version, health, metrics, log }));
-    await startSource(source, plane, signal);
-    await plane.listen();
-    const admission = { client, plane, settings, images: options.images, version: options.version, log, metrics };
-    stops.push(await serveAdmission({ ...admission, address: options.listen.webhook }));
-    serving.webhooks = true;
-    const replicas = () => [
-      { name: options.replica, leader: leader.holder.startsWith(`${options.replica}_`), self: true },
-    ];
-    stops.push(
-      await serveApi({ address: options.listen.api, client, plane, source, replicas, version: options.version, log }),
-    );
-    log.info("ready", { mesh: settings.meshName, replica: options.replica });
-    await lead({ client, options, plane, log, onHolder: (holder) => (leader.holder = holder) }, signal);
+    await serve(run);
+  } catch (cause) {
+    // Asked to stop before it had started.
+    if (!signal.aborted) throw cause;
   } finally {
-    for (const stop of stops.reverse()) await stop();
-    await source.stop();
-    await plane.stop();
-    client.close();
+    for (const step of run.undo.reverse()) await step();
+    log.info("stopped");
   }
 }
 
-async function startSource(source: KubernetesSource, plane: ControlPlane, signal: AbortSignal): Promise<void> {
-  const onAbort = () => void source.stop();
-  signal.addEventListener("abort", onAbort, { once: true });
+async function serve(run: Run): Promise<void> {
+  const { options, signal, log, metrics, progress, undo } = run;
+  const { version, listen, settings } = options;
+  const health = () => report(progress);
+  undo.push(await serveHealth({ address: listen.http, version, health, metrics, log }));
+
+  const { kubeconfig } = options;
+  const access = await openAccess(kubeconfig === undefined ? { kind: "default" } : { kind: "file", path: kubeconfig });
+  const client = createClient(access);
+  undo.push(() => client.close());
+
+  const plane = await buildPlane(run, client);
+  progress.plane = plane;
+  const source = new KubernetesSource({ client, scope: settings });
+  progress.source = source;
+  undo.push(logSource(source, log), () => source.stop());
+  await unlessStopped(follow(source, plane), signal);
+  progress.synced = true;
+
+  const replicas = createRoster({ client, namespace: settings.meshNamespace, self: options.replica, pause });
+  const servers = await listenAll(run, { client, plane, source, replicas });
+  // Undone last to first, so first of all: proxies dial another replica while webhooks are still answered.
+  undo.push(() => plane.stop());
+  log.info("ready", { mesh: settings.meshName, replica: options.replica });
+  await Promise.all([
+    lead({ client, options, plane, metrics, log, replicas, pause }, signal),
+    replicas.follow(signal),
+    drainOnceAsked(run, servers),
+  ]);
+}
+
+async function buildPlane({ options, signal, log, metrics, undo }: Run, client: KubernetesClient) {
+  const { settings, listen } = options;
+  const namespace = settings.meshNamespace;
+  const root = await persist({ what: "root of trust", log, signal }, () =>
+    openRootSecret({ client, namespace, now: Date.now() }),
+  );
+  await persist({ what: "MeshConfig", log, signal }, () => presetMeshConfig(client, namespace));
+  const onCompileEnd: Metrics["compiled"] = (end) => metrics.compiled(end);
+  const plane = await createControlPlane({ settings, root, address: listen.xds, log, onCompileEnd });
+  undo.push(() => plane.stop());
+  return plane;
+}
+
+async function follow(source: KubernetesSource, plane: ControlPlane): Promise<void> {
   await source.start(plane.engine.sink);
   // A proxy that comes back must find its pod known, or it would be refused and wait.
   await plane.engine.loop.ready;
+}
+
+interface Parts {
+  readonly client: KubernetesClient;
+  readonly plane: ControlPlane;
+  readonly source: KubernetesSource;
+  readonly replicas: Roster;
+}
+
+async function listenAll(
+  { options, signal, log, metrics, progress, undo }: Run,
+  { client, plane, source, replicas }: Parts,
+): Promise<readonly ServerHandle[]> {
+  const { settings, images, version, listen } = options;
+  await plane.listen();
+  const base = { client, plane, version, log, metrics };
+  const admission = await persist({ what: "webhooks", log, signal }, () =>
+    serveAdmission({ ...base, settings, images, address: listen.webhook }),
+  );
+  undo.push(() => admission.stop());
+  progress.admission = admission;
+  const { meshNamespace } = settings;
+  const list = () => replicas.list();
+  const api = await serveApi({ ...base, meshNamespace, source, replicas: list, address: listen.api });
+  undo.push(() => api.stop());
+  return [admission, api];
+}
+
+/** Not ready from the first moment, so that nobody new is sent here; those who come meanwhile are served. */
+async function drainOnceAsked({ options, signal, log, progress }: Run, servers: readonly ServerHandle[]) {
+  if (!signal.aborted) await once(signal, "abort");
+  progress.stopping = true;
+  log.info("asked to stop", { servesFor: options.drainTime });
+  for (const server of servers) server.drain();
+  await delay(options.drainTime);
+}
+
+async function unlessStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const waiting = new AbortController();
+  const stopped = once(signal, "abort", { signal: waiting.signal });
+  try {
+    await Promise.race([work, stopped]);
+  } finally {
+    waiting.abort();
+  }
   signal.throwIfAborted();
 }
 
-interface Leading {
-  readonly client: KubernetesClient;
-  readonly options: ClusterOptions;
-  readonly plane: ControlPlane;
-  readonly log: Logger;
-  onHolder(holder: string): void;
+async function pause(time: Millis, signal: AbortSignal): Promise<void> {
+  await delay(time, undefined, { signal }).catch(() => undefined);
 }
 
-/** Resolves when `signal` is aborted. */
-function lead({ client, options, plane, log, onHolder }: Leading, signal: AbortSignal): Promise<void> {
-  const { settings, replica } = options;
-  const lease = { namespace: settings.meshNamespace, name: LEASE };
-  const onError = (cause: unknown) => log.error("leader election", { error: String(cause) });
-  return runWhileLeader(
-    { client, lease, identity: `${replica}_${crypto.randomUUID()}`, onHolder, onError },
-    signal,
-    (leading) =>
-      doChores(
-        {
-          client,
-          webhooks: webhookConfigurations(settings.meshName),
-          trustBundle: () => plane.authority.trustBundle().join(""),
-          now: () => Date.now(),
-          onError: (chore, cause) => log.error("a chore failed and is tried again", { chore, error: String(cause) }),
-          pause: (delay, until) => sleep(delay, undefined, { signal: until }).catch(() => undefined),
-        },
-        leading,
-      ),
-  );
-}
-
-/** Tries until it works: at the start the API server may be away, or a CRD not yet established. */
-async function persist<T>(what: string, log: Logger, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (cause) {
-      if (!isWorthRetrying(cause)) throw cause;
-      log.error(`${what}: tried again in a second`, { error: String(cause) });
-    }
-    await sleep(RETRY, undefined, { signal });
-  }
-}
-
-function isWorthRetrying(cause: unknown): boolean {
-  return cause instanceof Error && cause.name === "KubernetesError";
-}
-
-function healthState(plane: ControlPlane, source: KubernetesSource, serving: { readonly webhooks: boolean }) {
-  const { loop } = plane.engine;
-  const sources = source.status();
-  return {
-    synced: sources.length > 0 && sources.every(({ state }) => state !== "listing"),
-    compiled: loop.mesh() !== undefined,
-    failing: loop.failing(),
-    xdsListening: plane.listening(),
-    webhooksListening: serving.webhooks,
-    certificateTrouble: [],
-    sources,
-  };
+function report({ stopping, synced, source, plane, admission }: Progress): HealthReport {
+  return judgeHealth({
+    stopping,
+    // What was read once stays in force, also while it is read anew.
+    synced,
+    compiled: plane?.engine.loop.mesh() !== undefined,
+    failing: plane?.engine.loop.failing() ?? false,
+    xdsListening: plane?.listening() ?? false,
+    webhooksListening: admission !== undefined,
+    certificateTrouble: [...(plane?.certificateTrouble() ?? []), ...(admission?.certificateTrouble() ?? [])],
+    sources: source?.status() ?? [],
+  });
 }

@@ -9,7 +9,7 @@ import type { HealthReport } from "../http/readiness.ts";
 import { startHttpServer } from "../platform/http-server.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { ListenAddress } from "./cluster-controller.ts";
+import type { ListenAddress } from "./cluster-options.ts";
 import type { BuildInfo } from "./version.ts";
 
 const GRACE: Millis = 1000;

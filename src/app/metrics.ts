@@ -3,32 +3,28 @@
  *
  * @module
  */
+import type { Millis } from "../core/base/millis.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { BuildInfo } from "./version.ts";
 
-/** @param plane - The control plane, once there is one: metrics are made before it. */
-export function metricsOf(version: BuildInfo, plane: () => ControlPlane): Metrics {
+/** @param plane - undefined until there is one: metrics are served before. */
+export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefined): Metrics {
   return createMetrics({
     version,
-    connectedProxies: () =>
-      plane()
-        .engine.proxies()
-        .filter(({ connected }) => connected).length,
+    connectedProxies: () => plane()?.engine.connectedCount() ?? 0,
     proxiesInSync: () =>
       plane()
-        .engine.proxies()
-        .filter(({ inSync }) => inSync).length,
-    monitoredNamespaces: () => plane().engine.loop.store.snapshot().objects.Namespace.size,
-    sent: () => plane().engine.sent(),
-    rejected: () => plane().engine.rejected(),
-    certificateEnds: () => leafEnds(plane()),
-    findings: () => plane().engine.findings(),
+        ?.engine.proxies()
+        .filter(({ inSync }) => inSync).length ?? 0,
+    monitoredNamespaces: () => plane()?.engine.loop.store.snapshot().objects.Namespace.size ?? 0,
+    sent: () => plane()?.engine.sent() ?? {},
+    rejected: () => plane()?.engine.rejected() ?? {},
+    certificateEnds: () => certificateEnds(plane()),
+    findings: () => plane()?.engine.findings() ?? [],
   });
 }
 
-function leafEnds({ engine, leaves }: ControlPlane): readonly number[] {
-  return engine
-    .proxies()
-    .flatMap(({ namespace, serviceAccount: name }) => leaves.current({ namespace, name })?.notAfter ?? []);
+function certificateEnds(plane: ControlPlane | undefined): readonly Millis[] {
+  return plane === undefined ? [] : [plane.rootEnds, ...plane.leaves.all().map(({ leaf }) => leaf.notAfter)];
 }

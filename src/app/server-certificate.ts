@@ -7,6 +7,7 @@ import type { Authority } from "../ca/authority.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { EngineLog } from "../engine/ports.ts";
+import type { CertificateTrouble } from "../http/readiness.ts";
 
 const HOUR: Millis = 3_600_000;
 const LIFE: Millis = 24 * HOUR;
@@ -14,41 +15,60 @@ const LIFE: Millis = 24 * HOUR;
 const LOOK_EVERY: Millis = 60_000;
 
 export interface ServerCertificateOptions {
-  readonly authority: Authority;
+  readonly authority: Pick<Authority, "issue">;
   /** The first is the common name. */
   readonly dnsNames: readonly [string, ...string[]];
-  /** Whose it is, for the log. */
+  /** Whose it is, for the log and for health. */
   readonly server: string;
   readonly log: EngineLog;
+  /** Epoch milliseconds. */
+  readonly now?: () => Millis;
+  readonly lookEvery?: Millis;
 }
 
 export interface ServerCertificate {
   readonly first: Leaf;
   /** Calls `use` with every later one. Returns the end of it. */
   renew(use: (leaf: Leaf) => void): () => void;
+  /** What is wrong with the one in force. */
+  trouble(): readonly CertificateTrouble[];
 }
 
+/** Rejects if the authority cannot issue. */
 export async function issueServerCertificate(options: ServerCertificateOptions): Promise<ServerCertificate> {
-  const { authority, dnsNames, server, log } = options;
+  const { authority, dnsNames, server, log, now = Date.now, lookEvery = LOOK_EVERY } = options;
   const issue = (): Promise<Leaf> => authority.issue({ kind: "server", dnsNames }, LIFE);
   const first = await issue();
+  let current = first;
+  let failing = false;
+
+  async function replace(use: (leaf: Leaf) => void): Promise<void> {
+    try {
+      const next = await issue();
+      use(next);
+      current = next;
+      failing = false;
+    } catch (error) {
+      failing = true;
+      log.error("a server's certificate could not be renewed", { server, error: String(error) });
+    }
+  }
+
   return {
     first,
     renew(use) {
-      let current = first;
       // By the wall clock, from the certificate itself: a machine that slept finds it due.
       const timer = setInterval(() => {
-        if (current.notAfter - Date.now() > LIFE / 2) return;
-        issue().then(
-          (next) => {
-            current = next;
-            use(next);
-          },
-          (error: unknown) =>
-            log.error("a server's certificate could not be renewed", { server, error: String(error) }),
-        );
-      }, LOOK_EVERY);
+        // A root that ends soon gives shorter lives: half of what this one has, not of what was asked for.
+        const { issuedAt, notAfter } = current;
+        if (notAfter - now() <= (notAfter - issuedAt) / 2) void replace(use);
+      }, lookEvery);
       return () => clearInterval(timer);
+    },
+    trouble() {
+      if (current.notAfter <= now()) return [{ message: `the certificate of ${server} has expired`, fatal: true }];
+      const message = `the certificate of ${server} could not be renewed: the log says why`;
+      return failing ? [{ message, fatal: false }] : [];
     },
   };
 }

@@ -28,6 +28,12 @@ import { BUILD } from "./version.ts";
 /** A pod's credential for the control plane; longer than any `osm local` runs. */
 const PROXY_LIFE: Millis = 87_600 * 3_600_000;
 
+/**
+ * From the end of a pod's readiness until no node and no API server sends anybody there: a second or two, more on
+ * large clusters. The Deployment gives it 60 s in all.
+ */
+const DRAIN_TIME: Millis = 10_000;
+
 export const clusterDeps: ClusterDeps = { startControlPlane, openAuthority };
 
 async function openAuthority(stateDir: string): Promise<PodCredentials> {
@@ -77,8 +83,10 @@ export function runCluster(flags: ClusterFlags, signal: AbortSignal): Promise<vo
     api: flags.apiAddress,
   };
   const settings = { meshName, meshNamespace: osmNamespace, trustDomain };
+  // Services send traffic to pods. Outside there is nobody to wait for, and somebody at the keyboard.
+  const drainTime = process.env["CONTROLLER_POD_NAME"] === undefined ? 0 : DRAIN_TIME;
   return runClusterController(
-    { settings, kubeconfig, listen, replica, images: imagesFrom(process.env), version: BUILD },
+    { settings, kubeconfig, listen, replica, images: imagesFrom(process.env), version: BUILD, drainTime },
     signal,
   );
 }

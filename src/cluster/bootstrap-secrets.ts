@@ -6,6 +6,7 @@
 
 import type { Millis } from "../core/base/millis.ts";
 import { type BootstrapSecret, secretManifest } from "../core/inject/bootstrap-secret.ts";
+import { bootstrapSecretName } from "../core/inject/names.ts";
 import { isRecord } from "../core/model/fields.ts";
 import { PROXY_UUID_LABEL } from "../core/model/pod.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
@@ -13,11 +14,17 @@ import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
 
 type Client = Pick<KubernetesClient, "request">;
 
-/** How long a Secret waits for its pod: admission of a pod takes seconds, and a slow API server a minute. */
+/**
+ * How long a Secret waits for its pod: admission of a pod takes seconds, and a slow API server a minute. Counted from
+ * when the sweeper first saw it, by a clock that does not jump: were it the API server's time of creation against
+ * ours, a clock that is minutes ahead would take pods' Secrets from under them.
+ */
 export const ORPHAN_AGE: Millis = 120_000;
 /** Only names, labels and owners come over the wire: what is in a Secret is nobody's business here. */
 const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 const PAGE = 500;
+/** Uuids in one question: 50 make a query of 2 kB. */
+const UUIDS_AT_A_TIME = 50;
 
 /** Resolves once the API server has stored it. */
 export async function writeBootstrap(client: Client, secret: BootstrapSecret, signal: AbortSignal): Promise<void> {
@@ -30,50 +37,98 @@ interface Unowned {
   readonly name: string;
   readonly uid: string;
   readonly uuid: string;
-  readonly createdAt: Millis;
 }
 
-/** Gives each Secret without an owner to the pod of its uuid, and deletes it if there is none and it is old enough. */
-export async function sweepBootstraps(client: Client, now: Millis, signal: AbortSignal): Promise<void> {
-  for (const secret of await listUnowned(client, signal)) {
+export interface Sweeper {
+  /** Gives each Secret without an owner to the pod of its uuid, and deletes it if there has been none for long enough. */
+  sweep(signal: AbortSignal): Promise<void>;
+}
+
+/** @param now - In milliseconds; must not jump. */
+export function createSweeper(client: Client, now: () => Millis): Sweeper {
+  let seen: ReadonlyMap<string, Millis> = new Map();
+  return {
+    async sweep(signal) {
+      const unowned = await listUnowned(client, signal);
+      const at = now();
+      seen = new Map(unowned.map(({ uid }) => [uid, seen.get(uid) ?? at]));
+      const old = ({ uid }: Unowned): boolean => at - (seen.get(uid) ?? at) > ORPHAN_AGE;
+      for (const [namespace, secrets] of Map.groupBy(unowned, (one) => one.namespace)) {
+        for (let i = 0; i < secrets.length; i += UUIDS_AT_A_TIME) {
+          const batch = secrets.slice(i, i + UUIDS_AT_A_TIME);
+          await sweepBatch(client, { namespace, batch, old }, signal);
+        }
+      }
+    },
+  };
+}
+
+interface Batch {
+  readonly namespace: string;
+  readonly batch: readonly Unowned[];
+  old(secret: Unowned): boolean;
+}
+
+async function sweepBatch(client: Client, { namespace, batch, old }: Batch, signal: AbortSignal): Promise<void> {
+  // The API server is asked, not what we know: a pod may be newer than our last news, or of a namespace that left.
+  const pods = await findPods(client, { namespace, uuids: batch.map(({ uuid }) => uuid) }, signal);
+  for (const secret of batch) {
     signal.throwIfAborted();
-    // The API server is asked, not what we know: a pod may be newer than our last news, or of a namespace that left.
-    const pod = await findPod(client, secret, signal);
+    const pod = pods.get(secret.uuid);
     if (pod !== undefined) await giveTo(client, secret, pod);
-    else if (now - secret.createdAt > ORPHAN_AGE) await remove(client, secret);
+    else if (old(secret)) await remove(client, secret);
   }
 }
 
 async function listUnowned(client: Client, signal: AbortSignal): Promise<readonly Unowned[]> {
-  const found: Unowned[] = [];
+  const query = { labelSelector: PROXY_UUID_LABEL };
+  return (await listMetadata(client, { path: "/api/v1/secrets", query }, signal)).flatMap(unownedOf);
+}
+
+interface Listed {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** The `metadata` of each object. */
+async function listMetadata(client: Client, { path, query }: Listed, signal: AbortSignal): Promise<readonly Fields[]> {
+  const found: Fields[] = [];
   let after: string | undefined;
   do {
-    const query = { labelSelector: PROXY_UUID_LABEL, limit: PAGE, continue: after };
-    const page = readPage(await client.request({ path: "/api/v1/secrets", query, accept: METADATA_ONLY, signal }));
-    found.push(...page.items.flatMap(unownedOf));
+    const paged = { ...query, limit: PAGE, continue: after };
+    const page = readPage(await client.request({ path, query: paged, accept: METADATA_ONLY, signal }));
+    found.push(...page.metadata);
     after = page.next;
   } while (after !== undefined);
   return found;
 }
 
-function readPage(page: unknown): { readonly items: readonly unknown[]; readonly next: string | undefined } {
+type Fields = Readonly<Record<string, unknown>>;
+
+function readPage(page: unknown): { readonly metadata: readonly Fields[]; readonly next: string | undefined } {
   const { items, metadata } = isRecord(page) ? page : {};
   const token = isRecord(metadata) ? metadata["continue"] : undefined;
+  const listed: readonly unknown[] = Array.isArray(items) ? items : [];
   return {
-    items: Array.isArray(items) ? items : [],
+    metadata: listed.flatMap((item) => (isRecord(item) && isRecord(item["metadata"]) ? [item["metadata"]] : [])),
     next: typeof token === "string" && token !== "" ? token : undefined,
   };
 }
 
-function unownedOf(item: unknown): readonly Unowned[] {
-  const metadata = isRecord(item) ? item["metadata"] : undefined;
-  if (!isRecord(metadata) || Array.isArray(metadata["ownerReferences"])) return [];
-  const { namespace, name, uid, creationTimestamp, labels } = metadata;
+function unownedOf(metadata: Fields): readonly Unowned[] {
+  const owners = metadata["ownerReferences"];
+  const { namespace, name, uid } = metadata;
+  const uuid = uuidOf(metadata);
+  // The label alone proves nothing: somebody may have put it on a Secret of theirs.
+  if (uuid === undefined || name !== bootstrapSecretName(uuid)) return [];
+  if (Array.isArray(owners) && owners.length > 0) return [];
+  if (typeof namespace !== "string" || typeof uid !== "string") return [];
+  return [{ namespace, name: bootstrapSecretName(uuid), uid, uuid }];
+}
+
+function uuidOf({ labels }: Fields): string | undefined {
   const uuid = isRecord(labels) ? labels[PROXY_UUID_LABEL] : undefined;
-  const texts = [namespace, name, uid, creationTimestamp, uuid];
-  if (!texts.every((one): one is string => typeof one === "string")) return [];
-  const [ns = "", secretName = "", secretUid = "", created = "", proxyUuid = ""] = texts;
-  return [{ namespace: ns, name: secretName, uid: secretUid, uuid: proxyUuid, createdAt: Date.parse(created) }];
+  return typeof uuid === "string" ? uuid : undefined;
 }
 
 interface Owner {
@@ -81,19 +136,26 @@ interface Owner {
   readonly uid: string;
 }
 
-async function findPod(client: Client, { namespace, uuid }: Unowned, signal: AbortSignal): Promise<Owner | undefined> {
-  const query = { labelSelector: `${PROXY_UUID_LABEL}=${uuid}`, limit: 2 };
-  const list = await client.request({
-    path: `/api/v1/namespaces/${namespace}/pods`,
-    query,
-    accept: METADATA_ONLY,
-    signal,
-  });
-  const [first] = isRecord(list) && Array.isArray(list["items"]) ? (list["items"] as unknown[]) : [];
-  const metadata = isRecord(first) ? first["metadata"] : undefined;
-  if (!isRecord(metadata) || typeof metadata["name"] !== "string" || typeof metadata["uid"] !== "string")
-    return undefined;
-  return { name: metadata["name"], uid: metadata["uid"] };
+interface Wanted {
+  readonly namespace: string;
+  readonly uuids: readonly string[];
+}
+
+/** By uuid. */
+async function findPods(
+  client: Client,
+  { namespace, uuids }: Wanted,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Owner>> {
+  const query = { labelSelector: `${PROXY_UUID_LABEL} in (${uuids.join(",")})` };
+  const listed = await listMetadata(client, { path: `/api/v1/namespaces/${namespace}/pods`, query }, signal);
+  return new Map(
+    listed.flatMap((metadata): [string, Owner][] => {
+      const { name, uid } = metadata;
+      const uuid = uuidOf(metadata);
+      return uuid !== undefined && typeof name === "string" && typeof uid === "string" ? [[uuid, { name, uid }]] : [];
+    }),
+  );
 }
 
 async function giveTo(client: Client, { namespace, name }: Unowned, pod: Owner): Promise<void> {

@@ -19,28 +19,35 @@ export function webhookConfigurations(meshName: string): WebhookConfigurations {
   return { mutating: `osm-webhook-${meshName}`, validating: `osm-validator-mesh-${meshName}` };
 }
 
-/** Writes the bundle wherever another one stands. A configuration that does not exist is passed over. */
+/**
+ * Writes the bundle wherever another one stands. A configuration that does not exist is passed over.
+ *
+ * @returns The names of those that it corrected.
+ */
 export async function correctCaBundles(
   client: Pick<KubernetesClient, "request">,
   names: WebhookConfigurations,
   bundlePem: string,
-): Promise<void> {
+): Promise<readonly string[]> {
   const bundle = btoa(bundlePem);
-  await correct(client, `${GROUP}/mutatingwebhookconfigurations/${names.mutating}`, bundle);
-  await correct(client, `${GROUP}/validatingwebhookconfigurations/${names.validating}`, bundle);
+  const mutating = await correct(client, `${GROUP}/mutatingwebhookconfigurations/${names.mutating}`, bundle);
+  const validating = await correct(client, `${GROUP}/validatingwebhookconfigurations/${names.validating}`, bundle);
+  return [...(mutating ? [names.mutating] : []), ...(validating ? [names.validating] : [])];
 }
 
-async function correct(client: Pick<KubernetesClient, "request">, path: string, bundle: string): Promise<void> {
+/** @returns whether there was something to correct. */
+async function correct(client: Pick<KubernetesClient, "request">, path: string, bundle: string): Promise<boolean> {
   const configuration = await client.request({ path }).catch((cause: unknown) => {
     if (hasStatus(cause, 404)) return undefined;
     throw cause;
   });
   const patch = patchOf(configuration, bundle);
-  if (patch.length === 0) return;
+  if (patch.length === 0) return false;
   await client.request({ method: "PATCH", path, body: patch, contentType: "application/json-patch+json" });
+  return true;
 }
 
-/** One operation for each webhook with another bundle; each is tested by name first, in case the list changed. */
+/** Two operations for each webhook with another bundle; its name is tested first, in case the list changed. */
 function patchOf(configuration: unknown, bundle: string): readonly unknown[] {
   const webhooks = isRecord(configuration) && Array.isArray(configuration["webhooks"]) ? configuration["webhooks"] : [];
   return webhooks.flatMap((webhook: unknown, i) => {

@@ -5,7 +5,7 @@
  */
 import type { Millis } from "../core/base/millis.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { sweepBootstraps } from "./bootstrap-secrets.ts";
+import { createSweeper } from "./bootstrap-secrets.ts";
 import { correctCaBundles, type WebhookConfigurations } from "./ca-bundle.ts";
 
 export interface ChoreOptions {
@@ -13,27 +13,45 @@ export interface ChoreOptions {
   readonly webhooks: WebhookConfigurations;
   /** PEM, as it is now. */
   readonly trustBundle: () => string;
+  /** Does not jump. */
   readonly now: () => Millis;
+  /** Told of each webhook configuration that had to be corrected. */
+  readonly onCorrected: (configuration: string) => void;
   readonly onError: (chore: string, cause: unknown) => void;
   /** Resolves after `delay`, or as soon as the signal is aborted. */
   readonly pause: (delay: Millis, signal: AbortSignal) => Promise<void>;
 }
 
+/** A wrong bundle refuses pods; a Secret can wait for its owner. */
 const EVERY: Millis = 5000;
 
 /** Never rejects. A chore that fails is told of and tried again; it does not keep the others from theirs. */
 export async function doChores(options: ChoreOptions, signal: AbortSignal): Promise<void> {
   const { client, webhooks, trustBundle, now } = options;
-  const chores: readonly (readonly [string, () => Promise<void>])[] = [
-    ["webhook bundles", () => correctCaBundles(client, webhooks, trustBundle())],
-    ["bootstrap secrets", () => sweepBootstraps(client, now(), signal)],
+  const sweeper = createSweeper(client, now);
+  const chores: readonly Chore[] = [
+    {
+      name: "webhook bundles",
+      run: async () => {
+        for (const one of await correctCaBundles(client, webhooks, trustBundle())) options.onCorrected(one);
+      },
+    },
+    { name: "bootstrap secrets", run: () => sweeper.sweep(signal) },
   ];
+  // Each at its own pace: a sweep of a thousand Secrets must not keep webhooks waiting for their bundle.
+  await Promise.all(chores.map((chore) => repeat(chore, options, signal)));
+}
+
+interface Chore {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+async function repeat({ name, run }: Chore, { onError, pause }: ChoreOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    for (const [name, run] of chores) {
-      await run().catch((cause: unknown) => {
-        if (!signal.aborted) options.onError(name, cause);
-      });
-    }
-    await options.pause(EVERY, signal);
+    await run().catch((cause: unknown) => {
+      if (!signal.aborted) onError(name, cause);
+    });
+    await pause(EVERY, signal);
   }
 }

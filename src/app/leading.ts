@@ -1,0 +1,61 @@
+/**
+ * What the replica that leads does.
+ *
+ * @module
+ */
+import { webhookConfigurations } from "../cluster/ca-bundle.ts";
+import { type ChoreOptions, doChores } from "../cluster/chores.ts";
+import type { Roster } from "../cluster/replicas.ts";
+import type { KubernetesClient } from "../sources/kubernetes/client.ts";
+import { runWhileLeader } from "../sources/kubernetes/lease.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+const LEASE = "osm-controller";
+
+export interface Leading {
+  readonly client: KubernetesClient;
+  readonly options: Pick<ClusterOptions, "settings" | "replica">;
+  readonly plane: ControlPlane;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly replicas: Roster;
+  readonly pause: ChoreOptions["pause"];
+}
+
+/** Campaigns, leads and does the chores until `signal` is aborted; then gives the lease back. Never rejects. */
+export function lead(leading: Leading, signal: AbortSignal): Promise<void> {
+  const { client, options, log, replicas } = leading;
+  const { settings, replica } = options;
+  return runWhileLeader(
+    {
+      client,
+      lease: { namespace: settings.meshNamespace, name: LEASE },
+      identity: `${replica}_${crypto.randomUUID()}`,
+      onHolder: (holder) => replicas.lead(holder),
+      onError: (cause) => log.error("leader election", { error: String(cause) }),
+    },
+    signal,
+    (term) => {
+      log.info("leads", { replica });
+      return doChores(choresOf(leading), term);
+    },
+  );
+}
+
+function choresOf({ client, options, plane, metrics, log, pause }: Leading): ChoreOptions {
+  return {
+    client,
+    webhooks: webhookConfigurations(options.settings.meshName),
+    trustBundle: () => plane.authority.trustBundle().join(""),
+    now: () => performance.now(),
+    onCorrected(configuration) {
+      log.info("corrected the caBundle of a webhook configuration", { configuration });
+      metrics.reconciled("WebhookConfiguration");
+    },
+    onError: (chore, cause) => log.error("a chore failed and is tried again", { chore, error: String(cause) }),
+    pause,
+  };
+}
