@@ -4,6 +4,9 @@
  * @module
  */
 import type { ServerResponse } from "node:http";
+import jsonPatch, { type Operation } from "fast-json-patch";
+
+const { applyPatch } = jsonPatch;
 
 export interface FakeObject {
   readonly apiVersion?: string;
@@ -14,6 +17,7 @@ export interface FakeObject {
     readonly uid?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly resourceVersion?: string;
+    readonly ownerReferences?: readonly unknown[];
   };
   readonly [field: string]: unknown;
 }
@@ -43,14 +47,38 @@ export function keyOf({ metadata: { namespace = "", name } }: FakeObject): strin
   return `${namespace}/${name}`;
 }
 
-/** By the namespace in the path, and a selector of one label. */
+/** By the namespace in the path, and a label selector: `a`, `a=b` or `a in (b,c)`. */
 export function matches(url: URL, { metadata }: FakeObject): boolean {
   const namespace = /\/namespaces\/([^/]+)\//.exec(url.pathname)?.[1];
-  const [label, value] = url.searchParams.get("labelSelector")?.split("=") ?? [];
-  return (
-    (namespace === undefined || metadata.namespace === namespace) &&
-    (label === undefined || metadata.labels?.[label] === value)
-  );
+  if (namespace !== undefined && metadata.namespace !== namespace) return false;
+  const selector = url.searchParams.get("labelSelector");
+  if (selector === null) return true;
+  const [, label = "", equal, several] = /^([^\s=]+)(?:=(.*)| in \((.*)\))?$/.exec(selector) ?? [];
+  const value = metadata.labels?.[label];
+  const wanted = equal === undefined ? several?.split(",") : [equal];
+  return value !== undefined && (wanted === undefined || wanted.includes(value));
+}
+
+/** The object that `patch` makes of `before`. */
+export function patched(before: FakeObject, patch: unknown, contentType: string): FakeObject {
+  if (Array.isArray(patch)) {
+    const result = applyPatch(before, patch as Operation[], true, false);
+    return result.newDocument;
+  }
+  if (!contentType.startsWith("application/merge-patch")) throw new Refused(415, "UnsupportedMediaType", contentType);
+  return merge(before, patch) as FakeObject;
+}
+
+/** RFC 7396. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isFields(patch)) return patch;
+  const base = isFields(target) ? target : {};
+  const merged = Object.entries(patch).map(([key, value]) => [key, merge(base[key], value)]);
+  return Object.fromEntries([...Object.entries(base), ...merged].filter(([, value]) => value !== null));
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** @returns undefined for a path that is not one of discovery's. */

@@ -12,7 +12,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { discoveryOf, type FakeObject, keyOf, matches, Refused, refuse, status } from "./fake-api-answers.ts";
+import { discoveryOf, type FakeObject, keyOf, matches, patched, Refused, refuse, status } from "./fake-api-answers.ts";
 import { testRoot } from "./xds-pki.ts";
 
 interface Change {
@@ -147,7 +147,7 @@ export class FakeApiServer {
     this.endWatches(path);
   }
 
-  put(path: string, object: FakeObject): FakeObject {
+  put(path: string | undefined, object: FakeObject): FakeObject {
     const collection = this.#collection(path);
     const key = keyOf(object);
     const before = collection.objects.get(key);
@@ -158,7 +158,7 @@ export class FakeApiServer {
     return stored;
   }
 
-  remove(path: string, key: string): void {
+  remove(path: string | undefined, key: string): void {
     const collection = this.#collection(path);
     const before = collection.objects.get(key);
     if (before === undefined) throw new Error(`${path} has no ${key}`);
@@ -270,13 +270,26 @@ export class FakeApiServer {
     if (path === undefined) throw new Refused(404, "NotFound");
     let text = "";
     for await (const chunk of request) text += chunk;
-    const object = JSON.parse(text) as FakeObject;
+    const body: unknown = text === "" ? {} : JSON.parse(text);
+    const object = body as FakeObject;
     const before = this.get(path, name ?? keyOf(object));
     if (request.method === "POST" && before !== undefined) throw new Refused(409, "AlreadyExists");
-    if (request.method === "PUT" && before === undefined) throw new Refused(404, "NotFound");
+    if (request.method !== "POST" && before === undefined) throw new Refused(404, "NotFound");
+    if (request.method === "PATCH" && before !== undefined) {
+      this.#answer(response, this.put(path, patched(before, body, request.headers["content-type"] ?? "")));
+      return;
+    }
+    if (request.method === "DELETE" && before !== undefined) {
+      const { preconditions } = body as { readonly preconditions?: { readonly uid?: string } };
+      if (preconditions?.uid !== undefined && preconditions.uid !== before.metadata.uid)
+        throw new Refused(409, "Conflict");
+      this.remove(path, keyOf(before));
+      this.#answer(response, before);
+      return;
+    }
     const stale = before?.metadata.resourceVersion !== object.metadata.resourceVersion;
     if (request.method === "PUT" && stale) throw new Refused(409, "Conflict");
-    this.#answer(response, this.put(path, object));
+    this.#answer(response, this.put(path, stored(object)));
   }
 
   #answer(response: ServerResponse, body: unknown): void {
@@ -291,11 +304,24 @@ export class FakeApiServer {
   /** The collection of a path, with and without a namespace in it, and the key of the one object that it names. */
   #find(pathname: string): [path: string | undefined, key?: string | undefined] {
     const [, namespace, rest] = /\/namespaces\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
-    if (namespace === undefined || rest === undefined) return [this.#collections.has(pathname) ? pathname : undefined];
+    if (namespace === undefined || rest === undefined) return this.#findClusterScoped(pathname);
     const [plural, name] = rest.split("/");
     const path = `${pathname.slice(0, pathname.indexOf("/namespaces/"))}/${plural}`;
     return [this.#collections.has(path) ? path : undefined, name === undefined ? undefined : `${namespace}/${name}`];
   }
+
+  #findClusterScoped(pathname: string): [path: string | undefined, key?: string] {
+    if (this.#collections.has(pathname)) return [pathname];
+    const end = pathname.lastIndexOf("/");
+    const path = pathname.slice(0, end);
+    return [this.#collections.has(path) ? path : undefined, `/${pathname.slice(end + 1)}`];
+  }
+}
+
+/** As the API server keeps it: `stringData` becomes `data`. */
+function stored({ stringData, ...object }: FakeObject): FakeObject {
+  if (typeof stringData !== "object" || stringData === null) return object;
+  return { ...object, data: Object.fromEntries(Object.entries(stringData).map(([key, text]) => [key, btoa(text)])) };
 }
 
 /** An object that stops to match is deleted, to who watches by a selector. */
