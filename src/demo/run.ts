@@ -32,7 +32,7 @@ export interface DemoInput {
 }
 
 /** Something is missing on this machine; the message has a line for each thing. */
-export class PreflightFailed extends Error {
+class PreflightFailed extends Error {
   override readonly name = "PreflightFailed";
 }
 

@@ -46,7 +46,7 @@ async function readCalls(mesh: LocalMesh, pod: PodStatus): Promise<Readonly<Reco
   }
 }
 
-export function countingPods({ pods }: MeshStatus): readonly PodStatus[] {
+function countingPods({ pods }: MeshStatus): readonly PodStatus[] {
   return pods.filter((pod) => COUNTING_APPS.has(appOf(pod)));
 }
 

@@ -18,7 +18,7 @@ export interface Switches {
 /** What `BASE_MANIFESTS` say. */
 export const INITIAL_SWITCHES: Switches = { permissive: false, thiefAllowed: false, split: "90-10" };
 
-export const SWITCH_KEYS = ["p", "t", "s"] as const;
+const SWITCH_KEYS = ["p", "t", "s"] as const;
 export type SwitchKey = (typeof SWITCH_KEYS)[number];
 
 export function isSwitchKey(key: string): key is SwitchKey {

@@ -10,7 +10,7 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const Counts = v.record(v.string(), Count);
 
 /** As `/raw` writes it. `ok + denied + failed = requests`. */
-export const TallySchema = v.object({
+const TallySchema = v.object({
   requests: Count,
   ok: Count,
   denied: Count,

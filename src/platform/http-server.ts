@@ -59,7 +59,7 @@ export interface HttpServer {
 }
 
 /** `idle` is above the 90 s after which Go's clients, such as the API server, close: else a request may meet the end of its connection. */
-export const HTTP_LIMITS: HttpLimits = {
+const HTTP_LIMITS: HttpLimits = {
   header: 15_000,
   idle: 100_000,
   body: 20_000,

@@ -34,7 +34,7 @@ export interface XdsLimits extends Limits {
   readonly ackPatience: number;
 }
 
-export const DEFAULT_LIMITS: XdsLimits = {
+const DEFAULT_LIMITS: XdsLimits = {
   maxNames: 20_000,
   maxRequestBytes: 4 << 20,
   maxStreamsPerProxy: 8,

@@ -15,7 +15,7 @@ import type { Schema } from "./schema.ts";
 import { SMI_KINDS } from "./smi-kinds.ts";
 import { webhookObjects } from "./webhooks.ts";
 
-export const RESOURCES: readonly Resource[] = [...CONFIG_KINDS, ...POLICY_KINDS, ...SMI_KINDS, ...MCS_KINDS];
+const RESOURCES: readonly Resource[] = [...CONFIG_KINDS, ...POLICY_KINDS, ...SMI_KINDS, ...MCS_KINDS];
 
 const OSM_HEAD = [
   "The mesh: kubectl apply -f osm.yaml. Nothing to fill in; see README.md beside this file.",
@@ -32,7 +32,7 @@ export function manifestFiles(): Readonly<Record<string, string>> {
 }
 
 /** In the order in which they are applied: what others need comes first. */
-export function meshObjects(): readonly Schema[] {
+function meshObjects(): readonly Schema[] {
   return [
     namespaceObject(),
     ...RESOURCES.map((resource) => crd(resource, SHARED_LABELS)),

@@ -81,13 +81,13 @@ export const NAMESPACE_RULES: readonly Rule[] = [
 ];
 
 /** Namespaces with pods of the mesh: the proxies' first configuration. Bound for all; may be bound one by one. */
-export const BOOTSTRAP_ROLE = `${MESH_NAME}-pod-bootstrap`;
+const BOOTSTRAP_ROLE = `${MESH_NAME}-pod-bootstrap`;
 export const BOOTSTRAP_RULES: readonly Rule[] = [
   { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete", "get", "list", ...WRITE] },
 ];
 
 /** For people and programs that read the control plane's API on port 9092. Bound to nobody. */
-export const API_READER_ROLE = `${MESH_NAME}-api-reader`;
+const API_READER_ROLE = `${MESH_NAME}-api-reader`;
 
 export function rbacObjects(): readonly Schema[] {
   const subjects = [{ kind: "ServiceAccount", name: MESH_NAME, namespace: MESH_NAMESPACE }];

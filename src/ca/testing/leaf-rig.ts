@@ -53,7 +53,7 @@ export class HandClock implements Clock {
 }
 
 /** Issues at once, without any cryptography. */
-export class FakeIssuer implements LeafIssuer {
+class FakeIssuer implements LeafIssuer {
   issuerId = ISSUER;
   asked = 0;
   mostAtOnce = 0;

@@ -70,7 +70,7 @@ export const BOOTSTRAP_FILES = {
   key: "sds_key.pem",
 } as const;
 
-export const CONTROLLER_CLUSTER = "osm-controller";
+const CONTROLLER_CLUSTER = "osm-controller";
 const DEFAULT_DIRECTORY = "/etc/envoy";
 const CERTIFICATE_SECRET = "tls_sds";
 const ROOTS_SECRET = "validation_context_sds";
@@ -101,7 +101,7 @@ export function buildBootstrapFiles(options: BootstrapOptions): Readonly<Record<
 }
 
 /** The text of `bootstrap.yaml`. */
-export function buildBootstrap(options: BootstrapOptions): string {
+function buildBootstrap(options: BootstrapOptions): string {
   return toJsonString(BootstrapSchema, bootstrapMessage(options), {
     registry: REGISTRY,
     useProtoFieldName: true,
@@ -109,7 +109,7 @@ export function buildBootstrap(options: BootstrapOptions): string {
   });
 }
 
-export function bootstrapMessage(options: BootstrapOptions): Bootstrap {
+function bootstrapMessage(options: BootstrapOptions): Bootstrap {
   const { nodeId, cluster, adminPort, protocol, probes } = options;
   return create(BootstrapSchema, {
     node: { id: nodeId, cluster },

@@ -41,7 +41,7 @@ export const referencesOf: (listener: Listener) => References = memoByObject((li
 });
 
 /** All filter chains, the default one too. */
-export function chainsOf({ filterChains, defaultFilterChain }: Listener): readonly FilterChain[] {
+function chainsOf({ filterChains, defaultFilterChain }: Listener): readonly FilterChain[] {
   return defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
 }
 

@@ -14,7 +14,7 @@ export interface HostNamed {
 }
 
 /** `svc` or `pod.svc`: the first labels of every name. */
-export function shortName({ name, host }: HostNamed): string {
+function shortName({ name, host }: HostNamed): string {
   return host === "" ? name : `${host}.${name}`;
 }
 

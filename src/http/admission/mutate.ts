@@ -18,7 +18,7 @@ import type { Observe } from "./observation.ts";
 import type { Review, Verdict } from "./review.ts";
 import { type Decision, webhookRoutes } from "./webhook.ts";
 
-export const MUTATE_PATH = "/mutate-pod-creation";
+const MUTATE_PATH = "/mutate-pod-creation";
 
 export interface InjectionDeps {
   settings(): InjectSettings;

@@ -11,7 +11,7 @@ import type { Review } from "./review.ts";
 import { judgeObject, type ValidationSettings } from "./rules.ts";
 import { type Decision, webhookRoutes } from "./webhook.ts";
 
-export const VALIDATE_PATH = "/validate";
+const VALIDATE_PATH = "/validate";
 
 export interface ValidationDeps {
   settings(): ValidationSettings;

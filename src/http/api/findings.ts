@@ -15,7 +15,7 @@ export const ObjectRefAnswer = v.object({
   name: v.string(),
 });
 
-export const SeverityAnswer = v.picklist(["error", "warning"]);
+const SeverityAnswer = v.picklist(["error", "warning"]);
 
 const FindingAnswer = v.object({
   code: v.pipe(v.string(), v.description("Stable; `help` explains it")),

@@ -12,7 +12,7 @@ import type { MeshView } from "./mesh-view.ts";
 
 const ResourceType = v.picklist(["secret", "cluster", "endpoints", "listener", "route"]);
 
-export const ProxyAnswer = v.object({
+const ProxyAnswer = v.object({
   uuid: v.string(),
   namespace: v.string(),
   pod: v.string(),

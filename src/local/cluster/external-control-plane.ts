@@ -20,7 +20,7 @@ const STOP_GRACE: Millis = 3000;
 const NOTHING: ControllerState = { proxies: [], findings: [] };
 
 /** Where the controller reports. */
-export function controllerReportPath(stateDir: string): string {
+function controllerReportPath(stateDir: string): string {
   return join(stateDir, "control-plane", "report.json");
 }
 

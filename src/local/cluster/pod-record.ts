@@ -15,7 +15,7 @@ import type { RawObject } from "./raw-object.ts";
 import type { WorkloadPlan } from "./workloads.ts";
 
 /** The only node there is. */
-export const NODE_NAME = "local";
+const NODE_NAME = "local";
 
 /** Everything about a pod that stays the same for as long as it lives. */
 export interface PodIdentity {

@@ -54,7 +54,7 @@ export function encodeRequest(service: string): Uint8Array {
 }
 
 /** Reads a `HealthCheckResponse` frame with the call's status. */
-export function toResult(frame: Uint8Array, grpcStatus: unknown): ProbeResult {
+function toResult(frame: Uint8Array, grpcStatus: unknown): ProbeResult {
   if (String(grpcStatus ?? "0") !== "0") return { ok: false, detail: `gRPC status ${grpcStatus}` };
   // Field 1 as a varint: tag 0x08, value. An absent field is 0, UNKNOWN.
   const status = frame[PREFIX_BYTES] === 0x08 ? (frame[PREFIX_BYTES + 1] ?? 0) : 0;

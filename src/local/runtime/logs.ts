@@ -10,11 +10,11 @@ import { join } from "node:path";
 import type { Millis } from "../../core/base/millis.ts";
 
 /** Bytes at which a log is moved to `<name>.log.1`, over what was there: a container has at most twice as much. */
-export const LOG_LIMIT_BYTES = 10_000_000;
+const LOG_LIMIT_BYTES = 10_000_000;
 const CHECK_EVERY: Millis = 5_000;
 
 /** Folder of one pod's logs; stays after the pod, so that a crash can be read. */
-export function logFolder(
+function logFolder(
   stateDir: string,
   pod: { readonly namespace: string; readonly name: string; readonly uid: string },
 ): string {
