@@ -273,23 +273,27 @@ export class FakeApiServer {
     const body: unknown = text === "" ? {} : JSON.parse(text);
     const object = body as FakeObject;
     const before = this.get(path, name ?? keyOf(object));
-    if (request.method === "POST" && before !== undefined) throw new Refused(409, "AlreadyExists");
-    if (request.method !== "POST" && before === undefined) throw new Refused(404, "NotFound");
-    if (request.method === "PATCH" && before !== undefined) {
-      this.#answer(response, this.put(path, patched(before, body, request.headers["content-type"] ?? "")));
+    if (request.method === "POST") {
+      if (before !== undefined) throw new Refused(409, "AlreadyExists");
+      this.#answer(response, this.put(path, stored(object)));
       return;
     }
-    if (request.method === "DELETE" && before !== undefined) {
-      const { preconditions } = body as { readonly preconditions?: { readonly uid?: string } };
-      if (preconditions?.uid !== undefined && preconditions.uid !== before.metadata.uid)
-        throw new Refused(409, "Conflict");
+    if (before === undefined) throw new Refused(404, "NotFound");
+    const type = request.headers["content-type"] ?? "";
+    this.#answer(response, this.#change(path, before, { method: request.method, body, type }));
+  }
+
+  #change(path: string, before: FakeObject, change: { method: string | undefined; body: unknown; type: string }) {
+    if (change.method === "PATCH") return this.put(path, patched(before, change.body, change.type));
+    if (change.method === "DELETE") {
+      const { preconditions } = change.body as { readonly preconditions?: { readonly uid?: string } };
+      if ((preconditions?.uid ?? before.metadata.uid) !== before.metadata.uid) throw new Refused(409, "Conflict");
       this.remove(path, keyOf(before));
-      this.#answer(response, before);
-      return;
+      return before;
     }
-    const stale = before?.metadata.resourceVersion !== object.metadata.resourceVersion;
-    if (request.method === "PUT" && stale) throw new Refused(409, "Conflict");
-    this.#answer(response, this.put(path, stored(object)));
+    const object = change.body as FakeObject;
+    if (before.metadata.resourceVersion !== object.metadata.resourceVersion) throw new Refused(409, "Conflict");
+    return this.put(path, stored(object));
   }
 
   #answer(response: ServerResponse, body: unknown): void {
