@@ -254,7 +254,8 @@ function laws<S, Q, R>(name: string, variant: Variant<S, Q, R>): void {
         run.play({
           kind: "publish",
           config: {
-            listeners: [{ route: 0, cluster: 0, flavour: 9 }],
+            // A cluster that no generated configuration has: a route that was refused must not come again as it was.
+            listeners: [{ route: 0, cluster: 9, flavour: 9 }],
             spare: [],
             clusterFlavour: 9,
             endpointsFlavour: 9,

@@ -105,11 +105,26 @@ function stepRequest(state: SotwState, request: DiscoveryRequest, limits: Limits
         subscribed: true,
         selection,
         heldVersion: request.versionInfo,
-        forced: before.forced || isWarming(state, kind),
+        forced: before.forced || isWarming(state, kind) || isAskedAnew(state, kind),
       };
   const resumed = state.resumed || (!before.subscribed && request.versionInfo !== "");
   const step = advance(withType({ ...state, resumed }, kind, type), SOTW);
   return { ...step, notes: [...notes, ...step.notes] };
+}
+
+/** What makes a client ask for a type by name. */
+const NAMED_BY: Readonly<Partial<Record<ResourceKind, readonly ResourceKind[]>>> = {
+  endpoints: ["cluster"],
+  route: ["listener"],
+  secret: ["cluster", "listener"],
+};
+
+/**
+ * True if something that this stream sent may be why the client asks. It may then have dropped what it held of the type
+ * meanwhile, and still says the version that it had: the version alone is not believed.
+ */
+function isAskedAnew({ types }: SotwState, kind: ResourceKind): boolean {
+  return (NAMED_BY[kind] ?? []).some((parent) => types[parent].waiting !== undefined || types[parent].lastNonce !== "");
 }
 
 function takeAnswer(
