@@ -37,6 +37,7 @@ export const TaskSchema = v.variant("kind", [
     port: Port,
     send: v.exactOptional(v.string()),
     waitMs: v.exactOptional(v.number()),
+    count: v.exactOptional(v.number()),
   }),
   v.strictObject({ kind: v.literal("ws"), url: v.string(), messages: v.pipe(v.array(v.string()), v.readonly()) }),
   v.strictObject({

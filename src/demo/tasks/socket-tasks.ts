@@ -13,18 +13,30 @@ export interface TcpTask {
   readonly send?: string | undefined;
   /** How long to listen, at most; 1000. */
   readonly waitMs?: Millis | undefined;
+  /** How many connections, one after the other; 1. */
+  readonly count?: number | undefined;
 }
 
 export interface TcpResult {
+  /** Of all connections, one after the other. */
   readonly data: string;
-  /** When the first byte came; -1 for never. */
+  /** When the first byte of the last connection came; -1 for never. */
   readonly firstByteMs: Millis;
-  /** How it ended: `end`, `waited`, or an error code. */
+  /** How the last one ended: `end`, `waited`, or an error code. */
   readonly ended: string;
 }
 
 /** Connects, says what it has to, listens until the other side ends or the time is over. Never rejects. */
-export function performTcp({ host, port, send, waitMs = 1000 }: TcpTask): Promise<TcpResult> {
+export async function performTcp(task: TcpTask): Promise<TcpResult> {
+  let result = await converse(task);
+  for (let i = 1; i < (task.count ?? 1); i++) {
+    const next = await converse(task);
+    result = { ...next, data: result.data + next.data };
+  }
+  return result;
+}
+
+function converse({ host, port, send, waitMs = 1000 }: TcpTask): Promise<TcpResult> {
   const started = performance.now();
   const { promise, resolve } = Promise.withResolvers<TcpResult>();
   let data = "";
