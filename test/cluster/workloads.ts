@@ -1,0 +1,56 @@
+/**
+ * Workloads that only clusters have, made of the Deployments of `test/support/workloads.ts`.
+ *
+ * @module
+ */
+import { IMAGE, type Manifest } from "../support/workloads.ts";
+
+interface PodTemplate {
+  readonly spec: { readonly containers: readonly object[] };
+}
+
+interface DeploymentSpec {
+  readonly template: PodTemplate;
+  readonly selector: object;
+  readonly replicas: number;
+}
+
+export interface SecondContainer {
+  readonly name: string;
+  /** Arguments after `osm demo app`. */
+  readonly run: readonly string[];
+  readonly port: number;
+}
+
+/** The same objects, with one more container in the pods of the Deployment. */
+export function withContainer(
+  manifests: readonly Manifest[],
+  { name, run, port }: SecondContainer,
+): readonly Manifest[] {
+  const container = {
+    name,
+    image: IMAGE,
+    command: ["osm", "demo", "app", ...run],
+    ports: [{ containerPort: port }],
+    readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+  };
+  return manifests.map((one) => {
+    if (!isDeployment(one)) return one;
+    const { template } = one.spec;
+    const spec = { ...template.spec, containers: [...template.spec.containers, container] };
+    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
+  });
+}
+
+/** The same objects, with a StatefulSet behind the Service `serviceName` in place of the Deployment. */
+export function asStatefulSet(manifests: readonly Manifest[], serviceName: string): readonly Manifest[] {
+  return manifests.map((one) =>
+    isDeployment(one)
+      ? { ...one, kind: "StatefulSet", spec: { ...one.spec, serviceName, podManagementPolicy: "Parallel" } }
+      : one,
+  );
+}
+
+function isDeployment(one: Manifest): one is Manifest & { readonly spec: DeploymentSpec } {
+  return one["kind"] === "Deployment";
+}
