@@ -1,0 +1,297 @@
+/**
+ * Replicas of the control plane come, go, and are killed: it costs no request and no pod.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import {
+  CONTROLLER,
+  MESH_NAMESPACE,
+  MUTATING_CONFIGURATION,
+  VALIDATING_CONFIGURATION,
+} from "../../deploy/build/names.ts";
+import { DEPLOY } from "../deploy/documents.ts";
+import { IMAGE } from "../support/workloads.ts";
+import {
+  allConnected,
+  apiReader,
+  askApi,
+  endpointVersions,
+  expectNoFailure,
+  leader,
+  metricOf,
+  metricsOfAll,
+  replicas,
+  resetLoad,
+  runHook,
+  scaleControlPlane,
+  sentBy,
+  settledReplicas,
+  startLoad,
+  untilQuiet,
+} from "./control-plane.ts";
+import { killContainer } from "./kill-container.ts";
+import { kubectl, kubectlComplaint } from "./kubectl.ts";
+import { apply, deleteNamespaces, ensureMesh, eventually, remove, setMode, WAIT } from "./mesh.ts";
+
+const NS = "replicas-test";
+const STOP_NODE = process.env["CLUSTER_STOP_NODE"];
+const START_NODE = process.env["CLUSTER_START_NODE"];
+
+before(async () => {
+  await ensureMesh();
+  await setMode("permissive");
+  await apply(...apiReader());
+  await startLoad(NS);
+  await untilQuiet();
+}, WAIT);
+after(async () => {
+  await deleteNamespaces(NS);
+  await remove(...apiReader());
+  await scaleControlPlane(1);
+}, WAIT);
+
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const rolledOut = () =>
+  kubectl(["-n", MESH_NAMESPACE, "rollout", "status", `deployment/${CONTROLLER}`, "--timeout=50s"]);
+
+/** Creates pods until `done`, and tells what the API server complained of. */
+async function createPods(done: () => boolean): Promise<{ readonly created: number; readonly complaints: string[] }> {
+  const complaints: string[] = [];
+  let created = 0;
+  for (; !done(); created += 1) {
+    const metadata = { namespace: NS, generateName: "short-" };
+    const containers = [{ name: "main", image: IMAGE, command: ["osm", "version"] }];
+    const pod = { apiVersion: "v1", kind: "Pod", metadata, spec: { restartPolicy: "Never", containers } };
+    // Only its admission is wanted, and not the pod.
+    const complaint = await kubectlComplaint(["create", "--dry-run=server", "-f", "-"], JSON.stringify(pod));
+    if (complaint !== "") complaints.push(complaint);
+  }
+  return { created, complaints };
+}
+
+describe("one replica", () => {
+  it("is restarted under load: no request fails, and no proxy is sent anything again", WAIT, async () => {
+    await scaleControlPlane(1);
+    await allConnected();
+    await resetLoad(NS);
+    const endpoints = await endpointVersions();
+    const [old = ""] = await replicas();
+    await kubectl(["-n", MESH_NAMESPACE, "delete", "pod", old, "--wait=false"]);
+    const [next = ""] = await eventually("another replica", 120, async () => {
+      const ready = await settledReplicas(1);
+      assert.notEqual(ready[0], old);
+      return ready;
+    });
+    const proxies = await allConnected();
+    assert.ok(proxies >= 4, `only ${proxies} proxies`);
+    const { endpoints: sentEndpoints = 0, ...others } = await sentBy(next);
+    assert.deepEqual(others, {}, "it sent what its proxies had already");
+    // Endpoints that came or went meanwhile are rightly sent.
+    if ((await endpointVersions()) === endpoints) assert.equal(sentEndpoints, 0);
+    assert.equal(await metricOf(next, "osm_proxy_in_sync_count"), proxies);
+    await expectNoFailure(NS, 10);
+  });
+});
+
+describe("several replicas", () => {
+  before(async () => {
+    await scaleControlPlane(3);
+    // Those that are connected stay where they are: a restart spreads them.
+    await kubectl(["-n", NS, "rollout", "restart", "deployment/web"]);
+    await kubectl(["-n", NS, "rollout", "status", "deployment/web", "--timeout=50s"]);
+    await allConnected();
+  }, WAIT);
+
+  interface Proxies {
+    readonly items: readonly {
+      readonly uuid: string;
+      readonly connected: boolean;
+      readonly acknowledged: readonly { readonly type: string; readonly version: string }[];
+    }[];
+  }
+
+  /** Certificates are each replica's own, and a proxy keeps the one that it has; all else is a function of the mesh. */
+  function bytesOf(acknowledged: Proxies["items"][number]["acknowledged"]): string {
+    const shared = acknowledged.filter(({ type }) => type !== "secret" && type !== "endpoints");
+    return shared.map(({ type, version }) => `${type} ${version}`).join(", ");
+  }
+
+  async function versions(replica: string): Promise<ReadonlyMap<string, string>> {
+    const { items } = await askApi<Proxies>(replica, "/api/v1/proxies");
+    return new Map(
+      items.filter(({ connected }) => connected).map(({ uuid, acknowledged }) => [uuid, bytesOf(acknowledged)]),
+    );
+  }
+
+  async function allVersions(): Promise<ReadonlyMap<string, string>> {
+    const each = await Promise.all((await replicas()).map(versions));
+    return new Map(each.flatMap((one) => [...one]).sort());
+  }
+
+  it("know each other, and who leads", WAIT, async () => {
+    const names = await replicas();
+    for (const self of names) {
+      await eventually(`${self} knows all`, 60, async () => {
+        const status = await askApi<{ readonly replicas: unknown }>(self, "/api/v1/status");
+        const leads = await leader();
+        const expected = names.map((name) => ({ name, leader: name === leads, self: name === self }));
+        assert.deepEqual(status.replicas, expected);
+      });
+    }
+  });
+
+  it("serve the same bytes: a proxy that changes over is sent nothing, and has what it had", WAIT, async () => {
+    const before = await allVersions();
+    const [first = "", ...others] = await replicas();
+    const sent = async () => {
+      const counts = await Promise.all(others.map(sentBy));
+      return counts.map(({ endpoints: _, ...rest }) => rest);
+    };
+    const moving = [...(await versions(first)).keys()];
+    const sentBefore = await sent();
+    await resetLoad(NS);
+    await kubectl(["-n", MESH_NAMESPACE, "delete", "pod", first, "--wait=true"]);
+    await settledReplicas(3);
+    await allConnected();
+    assert.deepEqual(await sent(), sentBefore);
+    assert.ok(before.size >= 4, `only ${before.size} proxies`);
+    assert.deepEqual(await allVersions(), before);
+    await expectNoFailure(NS, 5);
+    console.log(`moved ${moving.length} of ${before.size} proxies`);
+  });
+
+  it("lose their leader: another takes its chores over", WAIT, async () => {
+    const old = await eventually("somebody leads", 60, async () => {
+      const name = await leader();
+      assert.notEqual(name, "");
+      return name;
+    });
+    const lease = () =>
+      kubectl(["-n", MESH_NAMESPACE, "get", "lease", CONTROLLER, "-o", "jsonpath={.spec.holderIdentity}"]);
+    const before = await lease();
+    await resetLoad(NS);
+    await killContainer(MESH_NAMESPACE, old);
+    const killedAt = Date.now();
+    await eventually("another leads", 60, async () => {
+      const now = await lease();
+      assert.ok(now !== before && now !== "", now);
+    });
+    console.log(`another leads ${(Date.now() - killedAt) / 1000} s after the leader was killed`);
+    await kubectl(removeBundle(MUTATING_CONFIGURATION));
+    await untilBundled();
+    await settledReplicas(3);
+    await allConnected();
+    await expectNoFailure(NS, 10);
+  });
+
+  it("are rolled over: no request and no pod's creation fails", WAIT, async () => {
+    await resetLoad(NS);
+    let rolled = false;
+    const creating = createPods(() => rolled);
+    await kubectl(["-n", MESH_NAMESPACE, "rollout", "restart", `deployment/${CONTROLLER}`]);
+    await eventually("rolled out", 200, rolledOut);
+    await settledReplicas(3);
+    rolled = true;
+    const { created, complaints } = await creating;
+    assert.deepEqual(complaints, []);
+    assert.ok(created > 10, `only ${created} pods were tried`);
+    await allConnected();
+    await expectNoFailure(NS, 15);
+    console.log(`created ${created} pods meanwhile`);
+  });
+
+  const noPower = "CLUSTER_STOP_NODE and CLUSTER_START_NODE name no commands";
+  const powerless = STOP_NODE === undefined || START_NODE === undefined;
+  it("lose a node: the others go on", powerless ? { skip: noPower } : WAIT, async () => {
+    const path = "jsonpath={.items[*].spec.nodeName}";
+    const nodes = await kubectl(["-n", MESH_NAMESPACE, "get", "pods", "-l", `app=${CONTROLLER}`, "-o", path]);
+    // The first node may hold the cluster's own control plane.
+    const [node] = [...new Set(nodes.split(" "))].sort().reverse();
+    assert.ok(node !== undefined);
+    await kubectl(["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s"]);
+    await resetLoad(NS).catch(() => undefined);
+    const { complaints } = await createPods(once(10));
+    assert.deepEqual(complaints, []);
+    await runHook(STOP_NODE ?? "", node);
+    try {
+      const tried = await createPods(once(10));
+      assert.deepEqual(tried.complaints, []);
+    } finally {
+      await runHook(START_NODE ?? "", node);
+      await kubectl(["uncordon", node]);
+    }
+  });
+});
+
+function once(times: number): () => boolean {
+  let left = times;
+  return () => left-- <= 0;
+}
+
+describe("webhook configurations", () => {
+  it("get their bundle back, whether it was deleted or altered", WAIT, async () => {
+    await kubectl(removeBundle(MUTATING_CONFIGURATION));
+    await untilBundled();
+    const another = btoa("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    const patch = [{ op: "replace", path: "/webhooks/0/clientConfig/caBundle", value: another }];
+    await kubectl(patchOf("validatingwebhookconfiguration", VALIDATING_CONFIGURATION, patch)).catch(() => undefined);
+    await untilBundled();
+    const { complaints } = await createPods(once(1));
+    assert.deepEqual(complaints, []);
+  });
+});
+
+describe("installed anew", () => {
+  it("takes over what there was: proxies keep on, and pods are injected", WAIT, async () => {
+    const root = () =>
+      kubectl(["-n", MESH_NAMESPACE, "get", "secret", "osm-ca-bundle", "-o", "jsonpath={.data.ca\\.crt}"]);
+    const before = await root();
+    await resetLoad(NS);
+    const parts = ["deployment", "service", "serviceaccount", "role", "rolebinding"];
+    await kubectl(["-n", MESH_NAMESPACE, "delete", parts.join(","), "-l", "app.kubernetes.io/instance=osm"]);
+    const webhooks = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
+    await kubectl(["delete", webhooks, "-l", "app.kubernetes.io/instance=osm"]);
+    await pause(5);
+    await kubectl(["apply", "-f", join(DEPLOY, "osm.yaml")]);
+    await ensureMesh();
+    await allConnected();
+    assert.equal(await root(), before);
+    const { complaints } = await createPods(once(1));
+    assert.deepEqual(complaints, []);
+    assert.equal(await metricsOfAll("osm_proxy_rejections_total"), 0);
+    await expectNoFailure(NS, 10);
+  });
+});
+
+function removeBundle(name: string): readonly string[] {
+  return patchOf("mutatingwebhookconfiguration", name, [{ op: "remove", path: "/webhooks/0/clientConfig/caBundle" }]);
+}
+
+function patchOf(kind: string, name: string, patch: unknown): readonly string[] {
+  return ["patch", kind, name, "--type=json", "-p", JSON.stringify(patch)];
+}
+
+/** All webhooks of both configurations have the root's certificate. */
+async function untilBundled(): Promise<void> {
+  const root = await kubectl([
+    "-n",
+    MESH_NAMESPACE,
+    "get",
+    "secret",
+    "osm-ca-bundle",
+    "-o",
+    "jsonpath={.data.ca\\.crt}",
+  ]);
+  const names = [
+    `mutatingwebhookconfiguration/${MUTATING_CONFIGURATION}`,
+    `validatingwebhookconfiguration/${VALIDATING_CONFIGURATION}`,
+  ];
+  await eventually("the bundles are right", 40, async () => {
+    for (const name of names) {
+      const path = "jsonpath={range .webhooks[*]}{.clientConfig.caBundle}{'\\n'}{end}";
+      const bundles = (await kubectl(["get", name, "-o", path])).trim().split("\n");
+      assert.deepEqual(new Set(bundles), new Set([root]), name);
+    }
+  });
+}
