@@ -79,6 +79,8 @@ function serverCommand({ name, port, about, start }: Server): Command {
 }
 
 interface LoadFlags {
+  /** Seconds. */
+  readonly timeout: number;
   readonly url: string;
   readonly rps: number;
   readonly seconds?: number;
@@ -97,13 +99,16 @@ function httpLoadCommand(): Command {
     .option("--method <verb>", "HTTP method", "GET")
     .option("--header <name:value>", "a header, repeatable", addHeader, {})
     .option("--fresh", "a new connection for every request")
+    .option("--timeout <seconds>", "how long an answer may take", parseAmount, 5)
     .option("--port <number>", "serve the counters on this port, at /raw", parsePort)
-    .action(async ({ url, rps, seconds, method, header, fresh, port }: LoadFlags) => {
+    .action(async ({ url, rps, seconds, method, header, fresh, timeout: limit, port }: LoadFlags) => {
       const stop = stopSignal();
       const duration = seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1000;
       const connections = fresh === true ? "fresh" : "kept";
       const { signal } = stop;
-      const report = await runLoad({ url, rate: rps, duration, method, headers: header, connections, port, signal });
+      const timeout = limit * 1000;
+      const call = { url, method, headers: header, timeout } as const;
+      const report = await runLoad({ ...call, connections, rate: rps, duration, port, signal });
       console.log(JSON.stringify(report));
       stop.release();
     });

@@ -21,6 +21,8 @@ export interface LoadInput {
   readonly headers: Readonly<Record<string, string>>;
   /** Reuse connections, or open one for every request. */
   readonly connections: "kept" | "fresh";
+  /** Of one answer; 5 s if absent. */
+  readonly timeout?: Millis;
   /** Serves `/raw`, `/reset` and probes while it runs; undefined: no port. */
   readonly port: number | undefined;
   readonly signal: AbortSignal;
@@ -49,6 +51,7 @@ export async function runLoad(input: LoadInput): Promise<LoadReport> {
   const options: CallOptions = {
     method: input.method,
     headers: input.headers,
+    ...(input.timeout === undefined ? {} : { timeout: input.timeout }),
     ...(agent === undefined ? {} : { agent }),
   };
   let skipped = 0;
