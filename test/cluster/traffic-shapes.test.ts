@@ -30,7 +30,6 @@ const POLICIES = [...allowHttp(NS, "multi", [CALLER]), ...allowHttp(NS, "web", [
 
 before(async () => {
   await ensureMesh();
-  await setMode("permissive");
   await apply(namespace(NS), ignoredNamespace());
   await apply(
     ...withContainer(app({ namespace: NS, name: "multi", run: { app: ECHO }, port: 8080 }), {
@@ -62,6 +61,7 @@ function ignoredNamespace() {
 
 describe("a Service of two ports", () => {
   it("serves HTTP on the one and TCP on the other, neither the port of the pod", WAIT, async () => {
+    await setMode("permissive");
     await settlesAt(POD, `http://multi.${FQDN}/x`, "200");
     await eventually("an echo", SOON, async () => {
       const task = { kind: "tcp", host: `multi.${FQDN}`, port: 90, send: "hello\n", waitMs: 1000, count: 2 } as const;

@@ -69,34 +69,24 @@ before(async () => {
 }, WAIT);
 after(async () => await deleteNamespaces(SERVERS, CLIENTS), WAIT);
 
+const to = (service: string, port: number) => ({ kind: "tcp", host: `${service}.${SERVERS}`, port }) as const;
+
 async function expectEcho(): Promise<void> {
-  const { data } = await perform(POD, {
-    kind: "tcp",
-    host: `echo.${SERVERS}`,
-    port: 9000,
-    send: "hello\n",
-    waitMs: 2000,
-  });
-  assert.equal(data, "echo response: hello\n");
+  const { data } = await perform(POD, { ...to("echo", 9000), send: "hello\n", waitMs: 2000, count: 2 });
+  assert.equal(data, "echo response: hello\n".repeat(2));
 }
 
 async function expectBanner(): Promise<void> {
-  const { data, ended } = await perform(POD, { kind: "tcp", host: `banner.${SERVERS}`, port: 9100, waitMs: 5000 });
-  assert.match(data, /^hello from banner-/);
+  const { data, ended } = await perform(POD, { ...to("banner", 9100), waitMs: 5000, count: IN_A_ROW });
+  assert.match(data, new RegExp(`^(hello from banner-\\S+\n){${IN_A_ROW}}$`));
   assert.equal(ended, "end");
 }
 
-/** @param service - Where a connection must come to nothing: refused, or closed, and no byte. */
+/** Connections must come to nothing: refused, or closed, and no byte. */
 async function expectNothing(service: string, port: number): Promise<void> {
-  const { data, ended } = await perform(POD, { kind: "tcp", host: `${service}.${SERVERS}`, port, send: "hello\n" });
+  const { data, ended } = await perform(POD, { ...to(service, port), send: "hello\n", count: IN_A_ROW });
   assert.equal(data, "");
   assert.notEqual(ended, "waited");
-}
-
-async function inARow(what: string, check: () => Promise<void>): Promise<void> {
-  await eventually(what, SOON, async () => {
-    for (let i = 0; i < IN_A_ROW; i++) await check();
-  });
 }
 
 async function say(service: string, port: number, path = SAY, trust?: string) {
@@ -108,23 +98,23 @@ const ECHOED = { status: 200, grpcStatus: "0", message: "hello", error: "" };
 
 describe("TCP in SMI mode", () => {
   it("is refused without a TrafficTarget", WAIT, async () => {
-    await inARow("nothing", () => expectNothing("echo", 9000));
+    await eventually("nothing", SOON, () => expectNothing("echo", 9000));
   });
 
   it("passes with a TCPRoute, on the port of the route alone", WAIT, async () => {
     await apply(...ECHO_TARGET);
-    await inARow("an echo", expectEcho);
+    await eventually("an echo", SOON, expectEcho);
     await expectNothing("banner", 9100);
   });
 
   it("passes to a server that speaks first", WAIT, async () => {
     await apply(...BANNER_TARGET);
-    await inARow("a banner", expectBanner);
+    await eventually("a banner", SOON, expectBanner);
   });
 
   it("is cut once the TrafficTarget is deleted", WAIT, async () => {
     await remove(...ECHO_TARGET);
-    await inARow("nothing", () => expectNothing("echo", 9000));
+    await eventually("nothing", SOON, () => expectNothing("echo", 9000));
     await expectBanner();
   });
 });
@@ -132,7 +122,7 @@ describe("TCP in SMI mode", () => {
 describe("gRPC in SMI mode", () => {
   it("passes in clear text by its HTTP route, and by no other", WAIT, async () => {
     await apply(...RPC_TARGET);
-    await inARow("an answer", async () => assert.partialDeepStrictEqual(await say("rpc", 9200), ECHOED));
+    await eventually("an answer", SOON, async () => assert.partialDeepStrictEqual(await say("rpc", 9200), ECHOED));
     const other = await say("rpc", 9200, "/osm.demo.Echo/Shout");
     assert.notEqual(other.grpcStatus, "0");
     assert.equal(other.message, "");
@@ -140,7 +130,7 @@ describe("gRPC in SMI mode", () => {
 
   it("passes as TCP where the application makes its TLS itself", WAIT, async () => {
     await apply(...SECURE_TARGET);
-    await inARow("an answer", async () =>
+    await eventually("an answer", SOON, async () =>
       assert.partialDeepStrictEqual(await say("secure-rpc", 9001, SAY, root.pem), ECHOED),
     );
   });
@@ -157,17 +147,17 @@ describe("in permissive mode", () => {
   it("all of them pass without any policy", WAIT, async () => {
     await remove(...BANNER_TARGET, ...RPC_TARGET, ...SECURE_TARGET);
     await setMode("permissive");
-    await inARow("an echo", expectEcho);
-    await inARow("a banner", expectBanner);
-    await inARow("gRPC", async () => assert.partialDeepStrictEqual(await say("rpc", 9200), ECHOED));
-    await inARow("gRPC over TLS", async () =>
+    await eventually("an echo", SOON, expectEcho);
+    await eventually("a banner", SOON, expectBanner);
+    await eventually("gRPC", SOON, async () => assert.partialDeepStrictEqual(await say("rpc", 9200), ECHOED));
+    await eventually("gRPC over TLS", SOON, async () =>
       assert.partialDeepStrictEqual(await say("secure-rpc", 9001, SAY, root.pem), ECHOED),
     );
   });
 
   it("and are cut when it is switched off", WAIT, async () => {
     await setMode("smi");
-    await inARow("nothing", () => expectNothing("echo", 9000));
-    await inARow("nothing", () => expectNothing("banner", 9100));
+    await eventually("nothing", SOON, () => expectNothing("echo", 9000));
+    await eventually("nothing", SOON, () => expectNothing("banner", 9100));
   });
 });
