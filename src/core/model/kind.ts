@@ -59,6 +59,8 @@ interface Named {
 
 type ObjectSchema = v.GenericSchema<unknown, { readonly metadata: v.InferOutput<typeof Metadata> }>;
 
+/** Of one object: nobody reads more, and an object of three megabytes can hold half a million. */
+const MOST_ISSUES = 200;
 /** What stands beside the fields of our kinds: the server's own, and `status`, which only we write. */
 const EVERY_OBJECT = ["apiVersion", "kind", "metadata", "status"];
 
@@ -92,13 +94,14 @@ function read<T extends Named, S extends ObjectSchema>(
   const mendable = ([first, second]: Path) => onBadValue === "default" && first === "spec" && second !== undefined;
   const { value, issues } = parseMending(schema, raw, mendable);
   const code = value === undefined ? "object-invalid" : "field-invalid";
-  for (const issue of issues) note(code, pathText(issuePath(issue)), issueMessage(issue));
+  for (const issue of issues.slice(0, MOST_ISSUES)) note(code, pathText(issuePath(issue)), issueMessage(issue));
+  if (issues.length > MOST_ISSUES) note(code, "", `and ${issues.length - MOST_ISSUES} more like these`);
   if (fields === "ours") noteUnknownFields(schema, raw, note);
   return value === undefined ? undefined : deepFreeze(build(value, toMeta(value.metadata, namespaced), note));
 }
 
 function noteUnknownFields(schema: unknown, raw: unknown, note: Note): void {
-  for (const path of unknownFields(schema, raw)) {
+  for (const path of unknownFields(schema, raw).slice(0, MOST_ISSUES)) {
     const [first] = path;
     const expected = first === "metadata" || (path.length === 1 && EVERY_OBJECT.includes(String(first)));
     if (!expected) note("field-unknown", pathText(path), "this kind has no such field; it has no effect");

@@ -246,6 +246,16 @@ describe("both webhooks, given what no API server sends", () => {
     });
   }
 
+  // Half a million findings, compared with each other, once held up a control plane until its kubelet ended it.
+  it("/validate: a list of half a million wrong entries costs seconds and a short reason", async () => {
+    const containers = Array.from({ length: 500_000 }, () => null);
+    const start = performance.now();
+    const answered = await send("/validate", withObject({ metadata: { name: "web" }, spec: { containers } }));
+    orderly(answered);
+    assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
+    assert.ok((seen.at(-1)?.reason.length ?? 0) < 100_000, "the log would be told of every entry");
+  });
+
   it("keep no memory of what they were sent", async () => {
     const large = withObject({
       metadata: { name: "web", labels: many(60_000, (i) => [`label-${i}`, "x"]) },

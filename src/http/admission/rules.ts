@@ -47,8 +47,9 @@ export function judgeObject(raw: unknown, settings: ValidationSettings): ObjectV
   const parsed = parseObject(raw);
   if (parsed === undefined) return { kind: "unknown" };
   const findings = [...parsed.findings, ...(parsed.ok ? findingsAlone(parsed.value, settings) : [])];
-  const grounds = findings.filter((one) => (!parsed.ok && !hasShape(raw) ? isError(one) : refuses(one, settings)));
-  const warnings = findings.filter((one) => !grounds.includes(one)).map(findingText);
+  const isGround = !parsed.ok && !hasShape(raw) ? isError : (one: Finding) => refuses(one, settings);
+  const grounds = findings.filter(isGround);
+  const warnings = findings.filter((one) => !isGround(one)).map(findingText);
   if (grounds.length === 0) return { kind: "accept", warnings };
   return { kind: "refuse", reason: grounds.map(findingText).join("; "), warnings };
 }
