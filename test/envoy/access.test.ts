@@ -180,6 +180,18 @@ describe("access", () => {
     });
   });
 
+  describe("switching modes under load", () => {
+    it("costs a caller that both modes allow no request", async () => {
+      const load = mesh.load("people/alice", { url: `${API}/books/7`, perSecond: 40, seconds: 12, ...READER });
+      for (let i = 0; i < 6; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await mesh.apply(meshConfig({ permissive: i % 2 === 0 }));
+      }
+      const { requests, outcomes, failures } = await load;
+      assert.deepEqual(outcomes, { 200: requests }, JSON.stringify(failures));
+    });
+  });
+
   describe("a client outside the mesh", () => {
     for (const permissive of [false, true]) {
       it(`cannot talk to a meshed server, permissive ${permissive ? "on" : "off"}`, async () => {
