@@ -20,7 +20,9 @@ import { groupOf, type ProxyResources, type Resource, type ResourceKind, resourc
 
 /** One proxy of the mesh: a pod with a sidecar, and all that it is to be configured with. */
 export interface CompiledProxy {
-  /** `osm-proxy-uuid`, the key of the cache. */
+  /** `proxyKey`, the key of the cache. */
+  readonly key: string;
+  /** The pod's `osm-proxy-uuid`. */
   readonly uuid: string;
   readonly pod: Pod;
   /** The same value as in the last compile if nothing changed for this proxy. */
@@ -82,10 +84,10 @@ export function createCompiler(settings: MeshSettings): Compiler {
       yield;
       const resolutions = new Set<ResolvedProxy>();
       const proxies = new Map<string, CompiledProxy>();
-      for (const [uuid, pod] of graph.pods.byProxy) {
+      for (const [key, pod] of graph.pods.byProxy) {
         const resolved = resolveProxy(graph, pod, sharing);
         resolutions.add(resolved);
-        proxies.set(uuid, { uuid, pod, ir: resolved.ir });
+        proxies.set(key, { key, uuid: pod.proxyUuid ?? "", pod, ir: resolved.ir });
         if (proxies.size % SLICE === 0) yield;
       }
       sharing.turn();

@@ -4,7 +4,8 @@
  * @module
  */
 import { type Finding, finding, tidyFindings } from "../core/base/finding.ts";
-import type { ProxyIdentity } from "../core/base/identity.ts";
+import { type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
+import { keyOf } from "../core/base/ref.ts";
 import type { ResourceCache } from "../xds/cache.ts";
 import type { XdsObserver } from "../xds/observer.ts";
 import { type ProxyResources, type ResourceKind, SEND_ORDER } from "../xds/resource.ts";
@@ -65,7 +66,7 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
   const registry = createProxyRegistry(options.clock, tell);
   const loop = createLoop({
     ...options,
-    connected: () => registry.all().map(({ uuid }) => uuid),
+    connected: () => registry.all().map(({ key }) => key),
     onCompiled(mesh) {
       options.onCompiled(mesh);
       tell();
@@ -99,7 +100,7 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     admit: (identity) => admit(loop, identity),
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
-        stateOf(proxy, registry.read(proxy.uuid), options.cache),
+        stateOf(proxy, registry.read(proxy.key), options.cache),
       ),
     onChange(listener) {
       listeners.add(listener);
@@ -115,25 +116,18 @@ function zeroes(): Record<ResourceKind, number> {
   return { secret: 0, cluster: 0, endpoints: 0, listener: 0, route: 0 };
 }
 
-function admit(loop: Loop, { uuid, serviceAccount }: ProxyIdentity): Admission {
-  const pod = loop.mesh()?.graph.pods.byProxy.get(uuid);
-  if (pod === undefined)
-    return {
-      kind: "refused",
-      reason: `no pod of the mesh carries the label osm-proxy-uuid=${uuid}, or more than one does`,
-    };
-  if (pod.meta.namespace !== serviceAccount.namespace || pod.serviceAccount !== serviceAccount.name) {
-    return {
-      kind: "refused",
-      reason: "the pod of this uuid has another namespace or service account than the certificate",
-    };
-  }
-  return { kind: "admitted", proxy: uuid };
+function admit(loop: Loop, identity: ProxyIdentity): Admission {
+  const proxy = proxyKey(identity);
+  if (loop.mesh()?.graph.pods.byProxy.has(proxy)) return { kind: "admitted", proxy };
+  const { uuid, serviceAccount } = identity;
+  const account = keyOf(serviceAccount);
+  const reason = `no pod of account ${account} carries the label osm-proxy-uuid=${uuid}, or more than one does`;
+  return { kind: "refused", reason };
 }
 
 function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, cache: ResourceCache): ProxyState {
-  const { uuid, pod } = proxy;
-  const wanted = cache.read(uuid);
+  const { key, uuid, pod } = proxy;
+  const wanted = cache.read(key);
   return {
     uuid,
     namespace: pod.meta.namespace,
@@ -159,8 +153,8 @@ function isInSync({ ir }: CompiledProxy, connection: ConnectedProxy, wanted: Pro
 }
 
 function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {
-  return connected.flatMap(({ uuid, rejections: refused }) => {
-    const pod = loop.mesh()?.proxies.get(uuid)?.pod;
+  return connected.flatMap(({ key, rejections: refused }) => {
+    const pod = loop.mesh()?.proxies.get(key)?.pod;
     if (pod === undefined) return [];
     const about = { kind: "Pod", namespace: pod.meta.namespace, name: pod.meta.name };
     return refused.map(({ kind, names, message }) =>

@@ -39,7 +39,7 @@ export interface Loop {
   /** Resolves once everything that the sources told at the start was compiled. */
   readonly ready: Promise<void>;
   /** Publishes to one proxy what the last compile says; for a proxy that just connected. */
-  publish(uuid: string): void;
+  publish(key: string): void;
   trust(bundle: TrustBundle): Promise<void>;
   /** Compiles and renderings that threw. Each is a bug of ours; the last good configuration stays. */
   compileFailures(): number;

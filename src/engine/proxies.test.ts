@@ -12,7 +12,7 @@ describe("proxy registry", () => {
     assert.equal(registry.read("p")?.protocol, "delta");
     registry.disconnected({ id: 2, proxy: "p", protocol: "delta" });
     assert.deepEqual(registry.read("p"), {
-      uuid: "p",
+      key: "p",
       since: 42,
       protocol: "sotw",
       acknowledged: new Map(),

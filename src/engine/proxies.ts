@@ -18,7 +18,7 @@ export interface Rejection {
 }
 
 export interface ConnectedProxy {
-  readonly uuid: string;
+  readonly key: string;
   readonly since: Millis;
   /** Of the stream that was opened last. */
   readonly protocol: StreamInfo["protocol"];
@@ -29,12 +29,12 @@ export interface ConnectedProxy {
 }
 
 export interface ProxyRegistry extends Pick<XdsObserver, "connected" | "disconnected" | "acknowledged" | "rejected"> {
-  read(uuid: string): ConnectedProxy | undefined;
+  read(key: string): ConnectedProxy | undefined;
   all(): readonly ConnectedProxy[];
 }
 
 interface Entry {
-  readonly uuid: string;
+  readonly key: string;
   readonly since: Millis;
   readonly streams: Map<number, StreamInfo["protocol"]>;
   readonly acknowledged: Map<ResourceKind, string>;
@@ -42,10 +42,10 @@ interface Entry {
 }
 
 /** @param onChange - A proxy came, went, accepted or refused something. */
-export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => void): ProxyRegistry {
+export function createProxyRegistry(clock: Clock, onChange: (key: string) => void): ProxyRegistry {
   const entries = new Map<string, Entry>();
-  const view = ({ uuid, since, streams, acknowledged, rejections }: Entry): ConnectedProxy => ({
-    uuid,
+  const view = ({ key, since, streams, acknowledged, rejections }: Entry): ConnectedProxy => ({
+    key,
     since,
     // An entry is dropped with its last stream.
     protocol: [...streams.values()].at(-1) ?? "delta",
@@ -53,23 +53,23 @@ export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => vo
     rejections: [...rejections.values()],
   });
   return {
-    connected({ id, proxy: uuid, protocol }) {
-      const entry = entries.get(uuid) ?? {
-        uuid,
+    connected({ id, proxy: key, protocol }) {
+      const entry = entries.get(key) ?? {
+        key,
         since: clock.now(),
         streams: new Map(),
         acknowledged: new Map(),
         rejections: new Map(),
       };
-      entries.set(uuid, entry);
+      entries.set(key, entry);
       entry.streams.set(id, protocol);
-      onChange(uuid);
+      onChange(key);
     },
-    disconnected({ id, proxy: uuid }) {
-      const entry = entries.get(uuid);
+    disconnected({ id, proxy: key }) {
+      const entry = entries.get(key);
       entry?.streams.delete(id);
-      if (entry?.streams.size === 0) entries.delete(uuid);
-      onChange(uuid);
+      if (entry?.streams.size === 0) entries.delete(key);
+      onChange(key);
     },
     acknowledged({ proxy, kind, version }) {
       const entry = entries.get(proxy);
@@ -81,8 +81,8 @@ export function createProxyRegistry(clock: Clock, onChange: (uuid: string) => vo
       entries.get(proxy)?.rejections.set(kind, { kind, version, names, message });
       onChange(proxy);
     },
-    read(uuid) {
-      const entry = entries.get(uuid);
+    read(key) {
+      const entry = entries.get(key);
       return entry && view(entry);
     },
     all: () => [...entries.values()].map(view),

@@ -18,7 +18,7 @@ export interface PublisherOptions {
   readonly log: EngineLog;
   /** Lets waiting events run between two slices of work. */
   readonly breathe: () => Promise<void>;
-  /** The uuids of the proxies that are connected now. */
+  /** The keys of the proxies that are connected now. */
   readonly connected: () => Iterable<string>;
 }
 
@@ -26,7 +26,7 @@ export interface Publisher {
   /** Publishes a new compile to all connected proxies, in slices. Never rejects. */
   show(mesh: CompiledMesh): Promise<void>;
   /** Publishes to one proxy; for one that just connected. Never throws. */
-  publish(uuid: string): void;
+  publish(key: string): void;
   /** Publishes again under another trust bundle. Never rejects. */
   trust(bundle: TrustBundle): Promise<void>;
   /** Proxies that could not be rendered, each time. Each is a bug of ours; the proxy keeps its last good configuration. */
@@ -49,51 +49,51 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function publishAll(): Promise<void> {
     leaves.retain(accountsInUse());
     let done = 0;
-    for (const uuid of [...options.connected()]) {
+    for (const key of [...options.connected()]) {
       if (stopped) return;
-      publish(uuid);
+      publish(key);
       done += 1;
       if (done % SLICE === 0) await options.breathe();
     }
   }
 
   function accountsInUse(): readonly Leaf["account"][] {
-    const accounts = [...options.connected()].flatMap((uuid) => mesh?.proxies.get(uuid)?.ir.serviceAccount ?? []);
+    const accounts = [...options.connected()].flatMap((key) => mesh?.proxies.get(key)?.ir.serviceAccount ?? []);
     const unique = new Map(accounts.map((account) => [keyOf(account), account]));
     for (const key of held.keys()) if (!unique.has(key)) held.delete(key);
     return [...unique.values()];
   }
 
-  function publish(uuid: string): void {
-    const proxy = mesh?.proxies.get(uuid);
-    if (proxy === undefined) cache.remove(uuid);
+  function publish(key: string): void {
+    const proxy = mesh?.proxies.get(key);
+    if (proxy === undefined) cache.remove(key);
     else publishProxy(proxy);
   }
 
-  function publishProxy({ uuid, ir }: CompiledProxy): void {
+  function publishProxy({ key, ir }: CompiledProxy): void {
     const leaf = held.get(keyOf(ir.serviceAccount));
     if (leaf === undefined) {
-      void obtain(uuid, ir.serviceAccount);
+      void obtain(key, ir.serviceAccount);
       return;
     }
     try {
-      cache.publish(uuid, addCertificate(compiler.render(ir, bundle), leaf));
+      cache.publish(key, addCertificate(compiler.render(ir, bundle), leaf));
     } catch (error) {
       failures += 1;
-      const fields = { proxy: uuid, error: String(error) };
+      const fields = { proxy: key, error: String(error) };
       log.error("a proxy could not be rendered: it keeps its last good configuration", fields);
     }
   }
 
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
-  async function obtain(uuid: string, account: Leaf["account"]): Promise<void> {
+  async function obtain(key: string, account: Leaf["account"]): Promise<void> {
     try {
       hold(await leaves.obtain(account));
     } catch (error) {
-      log.error("no certificate for a proxy: it waits", { proxy: uuid, account: keyOf(account), error: String(error) });
+      log.error("no certificate for a proxy: it waits", { proxy: key, account: keyOf(account), error: String(error) });
       return;
     }
-    if (!stopped) publish(uuid);
+    if (!stopped) publish(key);
   }
 
   function hold(leaf: Leaf): void {
@@ -102,8 +102,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   const stopListening = leaves.onRenewed((leaf) => {
     hold(leaf);
-    for (const uuid of options.connected()) {
-      const proxy = mesh?.proxies.get(uuid);
+    for (const key of options.connected()) {
+      const proxy = mesh?.proxies.get(key);
       if (proxy !== undefined && keyOf(proxy.ir.serviceAccount) === keyOf(leaf.account)) publishProxy(proxy);
     }
   });

@@ -121,7 +121,7 @@ export const FINDINGS = {
   },
   "pod-uuid-duplicate": {
     severity: "error",
-    help: "Two pods carry the same osm-proxy-uuid label. Neither proxy is let in until one is removed.",
+    help: "Two pods carry the same osm-proxy-uuid label. If they are of one account, neither proxy is let in until one is removed.",
   },
   "mesh-config-name": {
     severity: "warning",

@@ -18,6 +18,14 @@ export interface ProxyIdentity {
   readonly serviceAccount: ServiceAccountName;
 }
 
+/**
+ * What tells proxies apart: uuid and account together. A uuid alone is a label, which the owner of any namespace of the
+ * mesh could copy from a pod of another; what a certificate proves cannot be copied.
+ */
+export function proxyKey({ uuid, serviceAccount }: ProxyIdentity): string {
+  return `${uuid}.${serviceAccount.namespace}/${serviceAccount.name}`;
+}
+
 export const DEFAULT_TRUST_DOMAIN = "cluster.local";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
+import { proxyKey } from "../base/identity.ts";
 import { memoLast } from "../base/memo.ts";
 import { compareNames, keyOf } from "../base/ref.ts";
 import type { Pod } from "../model/pod.ts";
@@ -13,7 +14,7 @@ export interface PodIndex {
   readonly byKey: ReadonlyMap<string, Pod>;
   /** Keys `namespace/account`. */
   readonly byAccount: ReadonlyMap<string, readonly Pod[]>;
-  /** By `osm-proxy-uuid`. A uuid that two pods carry is not here: identity fails closed. */
+  /** By `proxyKey`. One that two pods of one account claim is not here: identity fails closed. */
   readonly byProxy: ReadonlyMap<string, Pod>;
   /** Pods of `namespace` whose labels hold all of `selector`, sorted by name. An empty selector selects none. */
   select(namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[];
@@ -39,6 +40,7 @@ function build(pods: ReadonlyMap<string, Pod>, isMember: (namespace: string) => 
     .sort((a, b) => compareNames(a.meta, b.meta));
   const byLabel = groupBy(members, labelKeys);
   const proxies = groupBy(members, (pod) => (pod.proxyUuid === undefined ? [] : [pod.proxyUuid]));
+  const claims = groupBy(members, (pod) => proxyOf(pod) ?? []);
   const clashes = [...proxies.values()].filter((sharing) => sharing.length > 1);
   const index: PodIndex = {
     // A pod that is going away may already have given its address to another: the living one counts.
@@ -46,11 +48,17 @@ function build(pods: ReadonlyMap<string, Pod>, isMember: (namespace: string) => 
     byKey: new Map(members.map((pod) => [keyOf(pod.meta), pod])),
     byAccount: groupBy(members, (pod) => [accountOf(pod)]),
     byProxy: new Map(
-      [...proxies].flatMap(([uuid, [first, second]]) => (first && !second ? [[uuid, first] as const] : [])),
+      [...claims].flatMap(([key, [first, second]]) => (first && !second ? [[key, first] as const] : [])),
     ),
     select: (namespace, selector) => selectPods(byLabel, namespace, selector),
   };
   return { index, findings: clashes.flatMap(clashFindings) };
+}
+
+function proxyOf(pod: Pod): readonly string[] | undefined {
+  if (pod.proxyUuid === undefined) return undefined;
+  const serviceAccount = { namespace: pod.meta.namespace, name: pod.serviceAccount };
+  return [proxyKey({ uuid: pod.proxyUuid, serviceAccount })];
 }
 
 function selectPods(
