@@ -79,6 +79,7 @@ if (process.argv.includes("--build")) {
         "node_modules/.bin/bun",
         "build",
         "--compile",
+        "--bytecode",
         "--minify-syntax",
         "--minify-whitespace",
         "src/app/main.ts",

@@ -9,4 +9,8 @@ import { clusterDeps, runCluster, runController } from "./wire.ts";
 
 const version = { version: BUILD.version, runtime: BUILD.runtime };
 
-process.exitCode = await runProgram({ ...clusterDeps, runController, runCluster, version }, process.argv);
+// Not awaited at the top: the build keeps the program as bytecode, which halves its start, and that cannot be a module
+// that waits. `runProgram` words every error itself and does not reject.
+void runProgram({ ...clusterDeps, runController, runCluster, version }, process.argv).then((code) => {
+  process.exitCode = code;
+});
