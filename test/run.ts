@@ -39,7 +39,19 @@ const SUITES: readonly Suite[] = [
   { name: "local", runner: "bun", paths: ["test/local-runtime"], real: true },
   { name: "envoy", runner: "bun", paths: ["test/envoy"], real: true },
   // Against the cluster that KUBECONFIG names, with the images of `npm run image` loaded: `npm run test:cluster`.
-  { name: "cluster", runner: "bun", paths: ["test/cluster"], apart: true },
+  {
+    name: "cluster",
+    runner: "bun",
+    paths: ["deploy", "pods", "source", "traffic", "upgrade"].map((name) => `test/cluster/${name}`),
+    apart: true,
+  },
+  // Replicas, outages and numbers of pods: for a machine that does nothing else. `npm run test:cluster -- endurance`.
+  {
+    name: "endurance",
+    runner: "bun",
+    paths: ["outage", "replicas", "scale"].map((name) => `test/cluster/${name}`),
+    apart: true,
+  },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "osm-test-"));

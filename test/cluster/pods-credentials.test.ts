@@ -274,7 +274,8 @@ async function settle(sidecar: typeof TLS_DEFAULTS): Promise<void> {
 
 /** By its calls, those to the control plane included. */
 async function versionsUsedBy(name: string): Promise<readonly string[]> {
-  const way = await forward(NAMESPACE, `pod/${name}`, 15010);
+  // The administration port: pods without metrics serve no other.
+  const way = await forward(NAMESPACE, `pod/${name}`, 15000);
   try {
     const statistics = await (await fetch(`http://127.0.0.1:${way.port}/stats/prometheus`)).text();
     const used = statistics.matchAll(/^envoy_cluster_ssl_versions\{.*?(TLSv1\.\d).*\} [1-9]/gm);
