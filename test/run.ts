@@ -45,11 +45,12 @@ const SUITES: readonly Suite[] = [
     paths: ["deploy", "pods", "source", "traffic", "upgrade"].map((name) => `test/cluster/${name}`),
     apart: true,
   },
-  // Replicas, outages and numbers of pods: for a machine that does nothing else. `npm run test:cluster -- endurance`.
+  // Replicas, outages, numbers of pods and floods of nonsense: for a machine that does nothing else.
+  // `npm run test:cluster -- endurance` adds it.
   {
     name: "endurance",
     runner: "bun",
-    paths: ["outage", "replicas", "scale"].map((name) => `test/cluster/${name}`),
+    paths: ["fuzz", "outage", "replicas", "scale"].map((name) => `test/cluster/${name}`),
     apart: true,
   },
 ];
