@@ -9,11 +9,12 @@ import { type Finding, finding, tidyFindings } from "../base/finding.ts";
 import { memoLast } from "../base/memo.ts";
 import { keyOf, type NamespacedName } from "../base/ref.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../model/mesh-config.ts";
+import { MONITORED_BY } from "../model/namespace.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
 import type { ServiceNode } from "./service-node.ts";
 import { linkServices } from "./services.ts";
-import { MESH_CONFIG_NAME, type MeshSettings, MONITORED_BY } from "./settings.ts";
+import { MESH_CONFIG_NAME, type MeshSettings } from "./settings.ts";
 import { linkSplits, type SplitNode } from "./splits.ts";
 import { linkTargets, type TargetNode } from "./targets.ts";
 

@@ -12,4 +12,3 @@ export interface MeshSettings {
 }
 
 export const MESH_CONFIG_NAME = "osm-mesh-config";
-export const MONITORED_BY = "openservicemesh.io/monitored-by";

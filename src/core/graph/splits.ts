@@ -5,7 +5,8 @@
  */
 import { type Finding, finding } from "../base/finding.ts";
 import { sameItems } from "../base/memo.ts";
-import { compareNames, keyOf, type ObjectRef } from "../base/ref.ts";
+import { compareNames, keyOf } from "../base/ref.ts";
+import { refOf } from "../model/object.ts";
 import type { TrafficSplit } from "../model/traffic-split.ts";
 import type { ServiceNode } from "./service-node.ts";
 
@@ -131,8 +132,4 @@ function recursions(rootKey: string, split: TrafficSplit, byRoot: ReadonlyMap<st
       const message = `backend ${key} is the root of another TrafficSplit: its share goes to ${key} itself, unsplit`;
       return finding("split-recursive", refOf(split), "spec.backends", message);
     });
-}
-
-function refOf({ meta }: TrafficSplit): ObjectRef {
-  return { kind: "TrafficSplit", namespace: meta.namespace, name: meta.name };
 }

@@ -8,7 +8,7 @@
 import { type ProxyIdentity, proxyCommonName } from "../base/identity.ts";
 import { Redacted } from "../base/redacted.ts";
 import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../envoy/bootstrap.ts";
-import type { MeshConfig } from "../model/mesh-config.ts";
+import { type MeshConfig, tlsOf } from "../model/mesh-config.ts";
 import { PROXY_UUID_LABEL } from "../model/pod.ts";
 import { ADMIN_PORT, BOOTSTRAP_DIRECTORY, bootstrapSecretName, XDS_PORT } from "./names.ts";
 import type { SidecarStart } from "./outcome.ts";
@@ -64,18 +64,12 @@ export function buildBootstrapSecret(question: BootstrapQuestion): BootstrapSecr
 }
 
 function bootstrapFiles({ proxy, start, mesh, settings }: BootstrapQuestion): Readonly<Record<string, string>> {
-  const { sidecar } = mesh;
   return buildBootstrapFiles({
     nodeId: proxyCommonName(proxy, settings.trustDomain),
     cluster: `${proxy.serviceAccount.name}.${proxy.serviceAccount.namespace}`,
     xds: { host: settings.controllerHost, port: XDS_PORT, serverName: `ads.${settings.trustDomain}` },
     adminPort: ADMIN_PORT,
-    tls: {
-      minVersion: sidecar.tlsMinProtocolVersion,
-      maxVersion: sidecar.tlsMaxProtocolVersion,
-      cipherSuites: sidecar.cipherSuites,
-      ecdhCurves: sidecar.ecdhCurves,
-    },
+    tls: tlsOf(mesh),
     protocol: "delta",
     directory: BOOTSTRAP_DIRECTORY,
     probes: start.probes,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MONITORED_BY } from "../model/namespace.ts";
 import { readSwitch, wrongSwitch } from "./switch.ts";
 
 /** `refuse`: the webhook rejects the pod. `annotations` go onto the pod. */
@@ -25,7 +26,6 @@ export interface InjectionQuestion {
   readonly meshNamespace?: string;
 }
 
-const MONITORED_BY = "openservicemesh.io/monitored-by";
 /** Their presence counts, whatever their value. */
 const EXCLUDING = ["openservicemesh.io/ignore", "control-plane"];
 const SIDECAR_INJECTION = "openservicemesh.io/sidecar-injection";

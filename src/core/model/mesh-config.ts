@@ -40,6 +40,16 @@ export interface SidecarSettings {
   readonly localProxyMode: LocalProxyMode;
 }
 
+/** The bounds of TLS as proxies are told of them, in the bootstrap and in every chain and cluster. */
+export function tlsOf({ sidecar }: Pick<MeshConfig, "sidecar">) {
+  return {
+    minVersion: sidecar.tlsMinProtocolVersion,
+    maxVersion: sidecar.tlsMaxProtocolVersion,
+    cipherSuites: sidecar.cipherSuites,
+    ecdhCurves: sidecar.ecdhCurves,
+  };
+}
+
 export interface TrafficSettings {
   readonly enableEgress: boolean;
   /** IPv4 CIDRs. */

@@ -7,6 +7,9 @@ import { fieldsOf } from "./fields.ts";
 import { defineKind, type Kind } from "./kind.ts";
 import { LabelMetadata, type Meta } from "./meta.ts";
 
+/** The label that makes a namespace a member of the mesh that it names. */
+export const MONITORED_BY = "openservicemesh.io/monitored-by";
+
 export interface Namespace {
   readonly kind: "Namespace";
   readonly meta: Meta;

@@ -12,6 +12,7 @@ import { type ServiceNode, targetPortIn } from "../graph/service-node.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { Upstream } from "../ir/upstream.ts";
+import { tlsOf } from "../model/mesh-config.ts";
 import type { Pod } from "../model/pod.ts";
 import { type InboundIr, resolveInbound } from "./inbound.ts";
 import { type OutboundIr, resolveOutbound } from "./outbound.ts";
@@ -33,7 +34,7 @@ export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): Reso
     const inbound = resolveInbound(graph, { name, pod, services }, sharing);
     const ir = sharing.reuse(
       name,
-      assemble({ account, outbound, inbound, metrics, tls: tlsOf(graph, sharing) }, sharing),
+      assemble({ account, outbound, inbound, metrics, tls: sharing.parts.share(tlsOf(graph.config)) }, sharing),
     );
     return {
       ir,
@@ -63,16 +64,6 @@ function proxyClass(pod: Pod, services: readonly ServiceNode[], metrics: boolean
 /** As Go reads a boolean, which is how OSM read the annotation. */
 function isScraped({ meta }: Pod): boolean {
   return ["1", "t", "T", "TRUE", "true", "True"].includes(meta.annotations["prometheus.io/scrape"] ?? "");
-}
-
-function tlsOf({ config }: MeshGraph, sharing: Sharing): TlsSettings {
-  const { tlsMinProtocolVersion, tlsMaxProtocolVersion, cipherSuites, ecdhCurves } = config.sidecar;
-  return sharing.parts.share({
-    minVersion: tlsMinProtocolVersion,
-    maxVersion: tlsMaxProtocolVersion,
-    cipherSuites,
-    ecdhCurves,
-  });
 }
 
 interface Parts {

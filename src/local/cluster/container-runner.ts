@@ -5,9 +5,9 @@
  */
 import type { Millis } from "../../core/base/millis.ts";
 import type { Probe } from "../../core/model/probe.ts";
+import type { Clock } from "../../engine/clock.ts";
 import type { ProbeResult, ProcessExit, RunningProcess } from "../runtime/ports.ts";
 import { backOff, type CrashCount, countCrash } from "./back-off.ts";
-import type { Clock } from "./ports.ts";
 import { startProbe } from "./probe-loop.ts";
 import type { ProbeRole } from "./probe-state.ts";
 

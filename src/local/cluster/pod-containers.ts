@@ -6,10 +6,10 @@
 import type { Millis } from "../../core/base/millis.ts";
 import type { Container, PodSpec } from "../../core/model/pod-spec.ts";
 import type { Probe } from "../../core/model/probe.ts";
+import type { Clock } from "../../engine/clock.ts";
 import type { PodSandbox } from "../runtime/ports.ts";
 import { ContainerRunner } from "./container-runner.ts";
 import { buildCommand, buildEnvironment, type PodFacts } from "./environment.ts";
-import type { Clock } from "./ports.ts";
 import { toProbeAction } from "./probe-action.ts";
 import type { ProbeRole } from "./probe-state.ts";
 

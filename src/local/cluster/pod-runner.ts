@@ -6,6 +6,7 @@
  */
 import type { Millis } from "../../core/base/millis.ts";
 import type { Container, PodSpec } from "../../core/model/pod-spec.ts";
+import type { Clock } from "../../engine/clock.ts";
 import type { Machine, PodSandbox } from "../runtime/ports.ts";
 import { backOff } from "./back-off.ts";
 import type { ContainerRunner, ContainerView } from "./container-runner.ts";
@@ -18,7 +19,6 @@ import {
   type SidecarPlan,
   volumeWarnings,
 } from "./pod-containers.ts";
-import type { Clock } from "./ports.ts";
 
 export interface PodRunnerOptions {
   readonly facts: PodFacts;

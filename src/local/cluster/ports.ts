@@ -72,19 +72,3 @@ export interface ClusterDeps {
   /** Opens `<stateDir>/ca` (`ca.crt`, `private.key`, mode 0600), making the root if there is none. */
   openAuthority(stateDir: string): Promise<PodCredentials>;
 }
-
-/** Time as the cluster sees it, so that tests can turn the hands. */
-export interface Clock {
-  /** Epoch milliseconds. */
-  now(): Millis;
-  /** Calls `then` once after `delay`; returns how to cancel. */
-  after(delay: Millis, then: () => void): () => void;
-}
-
-export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  after: (delay, then) => {
-    const timer = setTimeout(then, delay);
-    return () => clearTimeout(timer);
-  },
-};

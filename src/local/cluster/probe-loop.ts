@@ -5,8 +5,8 @@
  */
 import type { Millis } from "../../core/base/millis.ts";
 import type { Probe } from "../../core/model/probe.ts";
+import type { Clock } from "../../engine/clock.ts";
 import type { ProbeResult } from "../runtime/ports.ts";
-import type { Clock } from "./ports.ts";
 import { initialProbeState, type ProbeRole, type ProbeState, stepProbe } from "./probe-state.ts";
 
 /** A pod that just started is asked for readiness sooner than its period says, so that nobody waits for nothing. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
-import type { Clock, ProxyState } from "./ports.ts";
+import type { Clock } from "../../engine/clock.ts";
+import type { ProxyState } from "./ports.ts";
 
 /** A proxy that stays connected without accepting all it is sent will not get better by waiting. */
 const PATIENCE: Millis = 5_000;

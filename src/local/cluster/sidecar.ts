@@ -7,7 +7,7 @@ import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyCommonName } from "../..
 import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../../core/envoy/bootstrap.ts";
 import { readExclusions } from "../../core/inject/exclusions.ts";
 import { buildRedirection } from "../../core/inject/redirection.ts";
-import type { MeshConfig } from "../../core/model/mesh-config.ts";
+import { type MeshConfig, tlsOf } from "../../core/model/mesh-config.ts";
 import { ENVOY_UID } from "../runtime/ports.ts";
 import type { PodFacts } from "./environment.ts";
 import type { SidecarPlan } from "./pod-containers.ts";
@@ -36,12 +36,7 @@ export function buildSidecarPlan({ facts, proxy, credential, config, directory }
     cluster: serviceCluster,
     xds: { host: CONTROLLER_HOST, port: XDS_ADDRESS.port, serverName: `ads.${DEFAULT_TRUST_DOMAIN}` },
     adminPort: ADMIN_PORT,
-    tls: {
-      minVersion: sidecar.tlsMinProtocolVersion,
-      maxVersion: sidecar.tlsMaxProtocolVersion,
-      cipherSuites: sidecar.cipherSuites,
-      ecdhCurves: sidecar.ecdhCurves,
-    },
+    tls: tlsOf(config),
     protocol: "delta",
     directory,
   });

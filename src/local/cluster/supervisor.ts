@@ -5,6 +5,7 @@
  */
 import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { SYSTEM_CLOCK } from "../../engine/clock.ts";
 import type { Depth } from "../../sources/files/directory.ts";
 import { type FileReport, FileSource, reportText } from "../../sources/files/file-source.ts";
 import { openMachine } from "../runtime/machine.ts";
@@ -16,7 +17,7 @@ import { DesiredObjects } from "./desired.ts";
 import { findLog, planExec, toNamedPod } from "./exec-plan.ts";
 import { startExternalControlPlane } from "./external-control-plane.ts";
 import { findPod } from "./pod-target.ts";
-import { type ClusterDeps, type ControlPlaneHandle, SYSTEM_CLOCK, XDS_ADDRESS } from "./ports.ts";
+import { type ClusterDeps, type ControlPlaneHandle, XDS_ADDRESS } from "./ports.ts";
 import { parseManifest } from "./raw-object.ts";
 import { serveOnSocket } from "./socket-server.ts";
 import { type MeshRecord, readOverlays, type StatePaths, writeMeshRecord, writeOverlays } from "./state-dir.ts";

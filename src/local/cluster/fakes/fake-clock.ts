@@ -4,7 +4,7 @@
  * @module
  */
 import type { Millis } from "../../../core/base/millis.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../../../engine/clock.ts";
 
 interface Appointment {
   readonly at: Millis;
