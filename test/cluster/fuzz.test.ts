@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { CONTROLLER, MESH_NAMESPACE } from "../../deploy/build/names.ts";
 import { namespace } from "../support/workloads.ts";
+import { type Forward, forward, openApiServer } from "./forward.ts";
 import { kubectl } from "./kubectl.ts";
 import { apply, deleteNamespaces, ensureMesh, WAIT } from "./mesh.ts";
-import { type Forward, forward, openApiServer, pod, sidecarOf, tryPod } from "./pods.ts";
+import { pod, sidecarOf, tryPod } from "./pods.ts";
 
 const NAMESPACE = "pods-bad-input";
 const PATHS = ["/mutate-pod-creation", "/validate"] as const;

@@ -14,6 +14,7 @@ import { runCommand } from "../../src/local/tools/command.ts";
 import { DEPLOY } from "../deploy/documents.ts";
 import { app, IMAGE, type Manifest, type Namespaced, namespace } from "../support/workloads.ts";
 import { kubectl, requireCluster } from "./kubectl.ts";
+import { troubleOf } from "./trouble.ts";
 
 /** Of pods: a CI machine may be three times slower than a desk. */
 const POD_PATIENCE = "240s";
@@ -27,8 +28,7 @@ export const WAIT = { timeout: 420_000 };
 export async function ensureMesh(): Promise<void> {
   requireCluster();
   await kubectl(["apply", "-f", join(DEPLOY, "osm.yaml")]);
-  const rollout = ["rollout", "status", `deployment/${CONTROLLER}`, `--timeout=${POD_PATIENCE}`];
-  await runCommand(["kubectl", "-n", MESH_NAMESPACE, ...rollout], { timeout: 300_000 });
+  await rolledOut(MESH_NAMESPACE, `deployment/${CONTROLLER}`);
   await apply(namespace(PROBE_NAMESPACE));
   await eventually("the webhook injects", 120, async () => {
     const injected = await kubectl(["create", "--dry-run=server", "-o", "json", "-f", "-"], listOf(probePod()));
@@ -83,9 +83,19 @@ export async function untilReady(...namespaces: readonly string[]): Promise<void
   for (const name of namespaces) {
     const found = await kubectl(["-n", name, "get", "deployments,statefulsets", "-o", "name"]);
     for (const one of found.split("\n").filter((line) => line !== "")) {
-      const rollout = ["rollout", "status", one, `--timeout=${POD_PATIENCE}`];
-      await runCommand(["kubectl", "-n", name, ...rollout], { timeout: 300_000 });
+      await rolledOut(name, one);
     }
+  }
+}
+
+/** @throws Error that tells why its pods are not ready. */
+async function rolledOut(ns: string, what: string): Promise<void> {
+  try {
+    const rollout = ["rollout", "status", what, `--timeout=${POD_PATIENCE}`];
+    await runCommand(["kubectl", "-n", ns, ...rollout], { timeout: 300_000 });
+  } catch (cause) {
+    console.error(await troubleOf(ns));
+    throw cause;
   }
 }
 

@@ -7,9 +7,10 @@ import { after, before, describe, it } from "node:test";
 import { CONTROLLER, MESH_NAMESPACE } from "../../deploy/build/names.ts";
 import { namespace, service } from "../support/workloads.ts";
 import { Connection, DeltaStream } from "../support/xds-client.ts";
+import { type Forward, forward } from "./forward.ts";
 import { kubectl, kubectlComplaint } from "./kubectl.ts";
 import { apply, deleteNamespaces, ensureMesh, eventually, get, patchMeshConfig, setMode, WAIT } from "./mesh.ts";
-import { appContainer, type Forward, forward, pod, readPod, tryPod, untilPod, untilPodReady } from "./pods.ts";
+import { appContainer, pod, readPod, tryPod, untilPod, untilPodReady } from "./pods.ts";
 
 const NAMESPACE = "pods-credentials";
 const FULL = "pods-credentials-full";

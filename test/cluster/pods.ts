@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { IMAGE, type Manifest, type Namespaced } from "../support/workloads.ts";
 import { kubectl } from "./kubectl.ts";
 import { eventually } from "./mesh.ts";
+import { troubleOf } from "./trouble.ts";
 
 /** Of waiting for a pod; generous, since it only matters when a test fails. */
 const POD_SECONDS = 180;
-const FORWARD_PATIENCE = 20_000;
 
 export interface PodOptions {
   /** Labels beside `app: <name>`. */
@@ -101,8 +100,14 @@ export function isReady({ status }: PodState): boolean {
   return (status.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True");
 }
 
-export function untilPodReady(of: Namespaced): Promise<PodState> {
-  return untilPod(of, "is ready", isReady);
+/** @throws Error, having printed why it is not. */
+export async function untilPodReady(of: Namespaced): Promise<PodState> {
+  try {
+    return await untilPod(of, "is ready", isReady);
+  } catch (cause) {
+    console.error(await troubleOf(of.namespace));
+    throw cause;
+  }
 }
 
 /** @throws Error if the pod has no address yet. */
@@ -114,51 +119,4 @@ export function addressOf({ metadata, status }: PodState): string {
 /** The sidecar, wherever it stands. */
 export function sidecarOf({ spec }: PodState): ContainerSpec | undefined {
   return [...(spec.initContainers ?? []), ...spec.containers].find(({ name }) => name === "envoy");
-}
-
-/** A local port that leads to one of a pod. */
-export interface Forward {
-  readonly port: number;
-  close(): void;
-}
-
-/**
- * Connections that are reset on their way may end it, or leave it hanging: what resets goes through `openApiServer`.
- *
- * @param target - Such as `deployment/osm-controller`.
- * @throws Error with what kubectl said if there is no way.
- */
-export async function forward(namespace: string, target: string, port: number): Promise<Forward> {
-  return await open(["-n", namespace, "port-forward", target, `:${port}`, "--address=127.0.0.1"]);
-}
-
-/** A local port where the API server answers without credentials of the caller's. */
-export async function openApiServer(): Promise<Forward> {
-  return await open(["proxy", "--port=0"]);
-}
-
-async function open(args: readonly string[]): Promise<Forward> {
-  const child = spawn("kubectl", args);
-  try {
-    return { port: await localPort(child), close: () => void child.kill() };
-  } catch (cause) {
-    child.kill();
-    throw new Error(`no way by kubectl ${args.join(" ")}`, { cause });
-  }
-}
-
-function localPort(child: ChildProcess): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  let said = "";
-  const hear = (chunk: Buffer) => {
-    said += chunk.toString("utf8");
-    const found = /(?:Forwarding from|Starting to serve on) 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-    if (found !== undefined) resolve(Number(found));
-  };
-  child.stdout?.on("data", hear);
-  child.stderr?.on("data", hear);
-  child.once("error", reject);
-  child.once("exit", (code) => reject(new Error(`kubectl ended with ${code}: ${said}`)));
-  const timer = setTimeout(() => reject(new Error(`nothing but "${said}"`)), FORWARD_PATIENCE);
-  return promise.finally(() => clearTimeout(timer));
 }
