@@ -33,6 +33,14 @@ const WANTED = [
   "envoy/extensions/filters/network/tcp_proxy/v3",
   "envoy/extensions/transport_sockets/tls/v3",
   "envoy/extensions/upstreams/http/v3",
+  "envoy/service/auth/v3",
+  "envoy/service/ratelimit/v3",
+  "envoy/config/trace/v3/zipkin.proto",
+  "envoy/extensions/filters/http/ext_authz/v3",
+  "envoy/extensions/filters/http/ratelimit/v3",
+  "envoy/extensions/filters/network/local_ratelimit/v3",
+  "envoy/extensions/filters/network/ratelimit/v3",
+  "envoy/extensions/formatter/req_without_query/v3",
 ];
 
 /** Envoy's files use one field rule that the shipped `validate.proto` is too old to know. */
@@ -68,7 +76,9 @@ function generate() {
       },
     ],
   };
-  const paths = WANTED.flatMap((path) => ["--path", `${DEPS}/envoy-api/${path}`]);
+  // Extensions whose own protos need files that the package lacks go in as structs by type URL.
+  const wanted = [...WANTED.map((path) => `${DEPS}/envoy-api/${path}`), `${DEPS}/xds/xds/type/v3/typed_struct.proto`];
+  const paths = wanted.flatMap((path) => ["--path", path]);
   execFileSync("node_modules/.bin/buf", ["generate", "--template", JSON.stringify(template), ...paths], {
     stdio: "inherit",
   });

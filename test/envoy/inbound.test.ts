@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { buildConfig } from "../../src/core/envoy/config.ts";
 import type { InboundChain, NetworkPolicy } from "../../src/core/ir/listener.ts";
+import { PLAIN_OBSERVATION } from "../../src/core/ir/observation.ts";
 import type { ProxyIr } from "../../src/core/ir/proxy.ts";
 import type { Route } from "../../src/core/ir/route.ts";
 import { callInMesh, freePort, startEnvoy } from "./lone-envoy.ts";
@@ -53,8 +54,10 @@ function irOf(ports: { inbound: number; banner: number; web: number }): ProxyIr 
   return {
     serviceAccount: { namespace: "test", name: "server" },
     tls: { minVersion: "TLSv1_2", maxVersion: "TLSv1_3", cipherSuites: [], ecdhCurves: [] },
+    observation: PLAIN_OBSERVATION,
     metrics: false,
     inbound: {
+      ingress: [],
       chains: [
         chain("elsewhere", [elsewhere], { kind: "tcp", cluster: "banner" }),
         chain("http", [policy], { kind: "http", routeTable: "table" }),

@@ -6,6 +6,7 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { type AccessLog, AccessLogSchema } from "../../../gen/envoy/config/accesslog/v3/accesslog_pb.ts";
 import { StdoutAccessLogSchema } from "../../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
+import type { Observation } from "../ir/observation.ts";
 import { typed } from "./typed.ts";
 
 /** Sorted by key: protobuf writes map fields in the order in which they were filled. */
@@ -34,7 +35,8 @@ const DEFAULT_FORMAT: JsonObject = {
 /** OSM's last code named the logger after the proxy, which made every proxy's listeners differ. The name is constant here. */
 const STREAM_LOGGER = "envoy.access_loggers.stream";
 
-export function accessLogs(): AccessLog[] {
+/** TODO-C: formats and the collector. */
+export function accessLogs(_observation: Observation): AccessLog[] {
   return [
     create(AccessLogSchema, {
       name: STREAM_LOGGER,

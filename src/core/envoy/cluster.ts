@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { create } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import {
   type CircuitBreakers,
   CircuitBreakersSchema,
@@ -16,14 +16,23 @@ import {
   Cluster_LbPolicy,
   ClusterSchema,
 } from "../../../gen/envoy/config/cluster/v3/cluster_pb.ts";
+import { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "../../../gen/envoy/config/core/v3/protocol_pb.ts";
 import { HttpProtocolOptionsSchema } from "../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
-import type { LocalUpstream, MeshUpstream, Upstream } from "../ir/upstream.ts";
-import { emptyAssignment, loopbackAssignment } from "./endpoint.ts";
+import type {
+  ConnectionLimits,
+  HostUpstream,
+  LocalUpstream,
+  MeshUpstream,
+  OriginalUpstream,
+  Upstream,
+} from "../ir/upstream.ts";
+import { emptyAssignment, loneAssignment, loopbackAssignment } from "./endpoint.ts";
+import { endpointHealth } from "./endpoint-health.ts";
 import { ADMIN_PORT, BLACKHOLE_CLUSTER } from "./names.ts";
 import { memoByPair } from "./pair-memo.ts";
 import { upstreamTls } from "./tls.ts";
-import { fromAds, typed } from "./typed.ts";
+import { durationOf, fromAds } from "./typed.ts";
 
 /** The largest number that a threshold holds: no limit. */
 const UNLIMITED = 2 ** 32 - 1;
@@ -43,13 +52,10 @@ function renderCluster(tls: TlsSettings, upstream: Upstream): Cluster {
       return meshCluster(tls, upstream);
     case "local":
       return localCluster(upstream);
-    case "passthrough":
-      return create(ClusterSchema, {
-        name: upstream.name,
-        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
-        lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-        circuitBreakers: noLimits(),
-      });
+    case "original":
+      return originalCluster(upstream);
+    case "host":
+      return hostCluster(upstream);
     case "metrics":
       return create(ClusterSchema, {
         name: upstream.name,
@@ -62,7 +68,8 @@ function renderCluster(tls: TlsSettings, upstream: Upstream): Cluster {
 /** Never has an endpoint: Envoy closes what is sent here. */
 export const BLACKHOLE: Cluster = emptyCluster(BLACKHOLE_CLUSTER);
 
-function meshCluster(tls: TlsSettings, { name, sni, peers }: MeshUpstream): Cluster {
+function meshCluster(tls: TlsSettings, upstream: MeshUpstream): Cluster {
+  const { name, sni, peers, limits } = upstream;
   // Without a name to expect, any certificate of the mesh would do. So there is nowhere to connect to.
   if (peers.kind === "blocked") return emptyCluster(name);
   return create(ClusterSchema, {
@@ -70,8 +77,8 @@ function meshCluster(tls: TlsSettings, { name, sni, peers }: MeshUpstream): Clus
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: fromAds() },
     transportSocket: upstreamTls(tls, { name, sni, peers: peers.secret }),
-    typedExtensionProtocolOptions: sameProtocolAsDownstream(),
-    circuitBreakers: noLimits(),
+    ...limited(limits, "same"),
+    ...endpointHealth(upstream),
   });
 }
 
@@ -89,8 +96,29 @@ function localCluster({ name, port }: LocalUpstream): Cluster {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     loadAssignment: loopbackAssignment(name, port),
-    typedExtensionProtocolOptions: sameProtocolAsDownstream(),
-    circuitBreakers: noLimits(),
+    ...limited(undefined, "same"),
+  });
+}
+
+function originalCluster({ name, limits }: OriginalUpstream): Cluster {
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    ...limited(limits, undefined),
+  });
+}
+
+/** The statistics carry no dots and colons of their own, so that dashboards can take the name apart. */
+function hostCluster({ name, host, port, protocol, limits }: HostUpstream): Cluster {
+  return create(ClusterSchema, {
+    name,
+    altStatName: name.replaceAll(/[.:]/g, "_"),
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STRICT_DNS },
+    dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
+    respectDnsTtl: true,
+    loadAssignment: loneAssignment(name, { address: host, port }),
+    ...limited(limits, protocol),
   });
 }
 
@@ -102,22 +130,58 @@ function emptyCluster(name: string): Cluster {
   });
 }
 
-/** HTTP/1.1 in is HTTP/1.1 out and HTTP/2 in is HTTP/2 out, on each of the two hops: gRPC needs it from end to end. */
-function sameProtocolAsDownstream(): Record<string, Any> {
-  const options = typed(HttpProtocolOptionsSchema, {
-    upstreamProtocolOptions: { case: "useDownstreamProtocolConfig", value: { http2ProtocolOptions: {} } },
-  });
-  return { [HTTP_OPTIONS_KEY]: options };
+/** What bounds a cluster's connections and requests, and how they are spoken. @param protocol - undefined: bytes. */
+function limited(limits: ConnectionLimits = {}, protocol: HostUpstream["protocol"] | undefined) {
+  const { connectTimeout } = limits;
+  return {
+    circuitBreakers: thresholds(limits),
+    ...(connectTimeout === undefined ? {} : { connectTimeout: durationOf(connectTimeout) }),
+    ...(protocol === undefined ? {} : { typedExtensionProtocolOptions: spoken(protocol, limits) }),
+  };
 }
 
-function noLimits(): CircuitBreakers {
+/**
+ * `same`: HTTP/1.1 in is HTTP/1.1 out and HTTP/2 in is HTTP/2 out, on each of the two hops: gRPC needs it from end to
+ * end.
+ */
+function spoken(protocol: HostUpstream["protocol"], limits: ConnectionLimits): Record<string, Any> {
+  const { maxRequestsPerConnection, idleTimeout } = limits;
+  const common = create(CommonHttpOptionsSchema, {
+    ...(maxRequestsPerConnection === undefined ? {} : { maxRequestsPerConnection }),
+    ...(idleTimeout === undefined ? {} : { idleTimeout: durationOf(idleTimeout) }),
+  });
+  const isBounded = maxRequestsPerConnection !== undefined || idleTimeout !== undefined;
+  const options = create(HttpProtocolOptionsSchema, { upstreamProtocolOptions: protocolOptions(protocol) });
+  if (isBounded) options.commonHttpProtocolOptions = common;
+  return { [HTTP_OPTIONS_KEY]: anyPack(HttpProtocolOptionsSchema, options) };
+}
+
+type ProtocolOptions = NonNullable<MessageInitShape<typeof HttpProtocolOptionsSchema>["upstreamProtocolOptions"]>;
+
+function protocolOptions(protocol: HostUpstream["protocol"]): ProtocolOptions {
+  switch (protocol) {
+    case "same":
+      return { case: "useDownstreamProtocolConfig", value: { http2ProtocolOptions: {} } };
+    case "http1":
+      return { case: "explicitHttpConfig", value: { protocolConfig: { case: "httpProtocolOptions", value: {} } } };
+    case "http2":
+      return { case: "explicitHttpConfig", value: { protocolConfig: { case: "http2ProtocolOptions", value: {} } } };
+  }
+}
+
+function thresholds({
+  maxConnections,
+  maxPendingRequests,
+  maxRequests,
+  maxRetries,
+}: ConnectionLimits): CircuitBreakers {
   return create(CircuitBreakersSchema, {
     thresholds: [
       {
-        maxConnections: UNLIMITED,
-        maxPendingRequests: UNLIMITED,
-        maxRequests: UNLIMITED,
-        maxRetries: UNLIMITED,
+        maxConnections: maxConnections ?? UNLIMITED,
+        maxPendingRequests: maxPendingRequests ?? UNLIMITED,
+        maxRequests: maxRequests ?? UNLIMITED,
+        maxRetries: maxRetries ?? UNLIMITED,
         trackRemaining: true,
       },
     ],

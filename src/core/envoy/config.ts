@@ -16,7 +16,7 @@ import type { ProxyIr } from "../ir/proxy.ts";
 import { BLACKHOLE, buildCluster } from "./cluster.ts";
 import { buildEndpoints } from "./endpoint.ts";
 import { buildInboundListener } from "./inbound-listener.ts";
-import { METRICS } from "./metrics-listener.ts";
+import { buildMetricsListener } from "./metrics-listener.ts";
 import { BLACKHOLE_CLUSTER } from "./names.ts";
 import { buildOutboundListener } from "./outbound-listener.ts";
 import { referencesOf } from "./reference.ts";
@@ -44,11 +44,11 @@ export function buildConfig(ir: ProxyIr, trust: TrustBundle): EnvoyConfig {
   };
 }
 
-function buildListeners({ tls, inbound, outbound, metrics }: ProxyIr): readonly Listener[] {
+function buildListeners({ tls, observation, inbound, outbound, metrics }: ProxyIr): readonly Listener[] {
   return [
-    inbound === undefined ? undefined : buildInboundListener(tls, inbound),
-    metrics ? METRICS : undefined,
-    outbound === undefined ? undefined : buildOutboundListener(outbound),
+    inbound === undefined ? undefined : buildInboundListener(tls, observation, inbound),
+    metrics ? buildMetricsListener(observation) : undefined,
+    outbound === undefined ? undefined : buildOutboundListener(observation, outbound),
   ].filter((listener) => listener !== undefined);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { OutboundChain } from "../ir/listener.ts";
+import { PLAIN_OBSERVATION } from "../ir/observation.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { Upstream } from "../ir/upstream.ts";
 import { buildConfig } from "./config.ts";
@@ -20,7 +21,8 @@ const HOST = { name: "h", domains: ["b", "b:80"], routes: [ROUTE] };
 const GOOD = {
   serviceAccount: { namespace: "a", name: "one" },
   tls: { minVersion: "TLSv1_2", maxVersion: "TLSv1_3", cipherSuites: [], ecdhCurves: [] },
-  outbound: { passthrough: false, serverFirstPorts: [], chains: [HTTP] },
+  observation: PLAIN_OBSERVATION,
+  outbound: { passthrough: false, serverFirstPorts: [], egress: [], chains: [HTTP] },
   routeTables: [{ name: "rds-outbound.80", virtualHosts: [HOST] }],
   upstreams: [UPSTREAM],
   endpointSets: [{ cluster: "a/b|80", endpoints: [] }],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { PLAIN_OBSERVATION } from "../ir/observation.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { MeshUpstream } from "../ir/upstream.ts";
@@ -19,7 +20,9 @@ const UPSTREAM: MeshUpstream = {
 const IR: ProxyIr = {
   serviceAccount: { namespace: "a", name: "one" },
   tls: TLS,
+  observation: PLAIN_OBSERVATION,
   outbound: {
+    egress: [],
     passthrough: false,
     serverFirstPorts: [],
     chains: [
@@ -32,6 +35,7 @@ const IR: ProxyIr = {
     ],
   },
   inbound: {
+    ingress: [],
     chains: [
       {
         name: "inbound_a/b_80_tcp",

@@ -4,6 +4,7 @@
  * @module
  */
 import { create } from "@bufbuild/protobuf";
+import { HealthStatus } from "../../../gen/envoy/config/core/v3/health_check_pb.ts";
 import { type LbEndpoint, LbEndpointSchema } from "../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.ts";
 import {
   type ClusterLoadAssignment,
@@ -43,8 +44,9 @@ export function emptyAssignment(clusterName: string): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, { clusterName });
 }
 
-function lbEndpoint({ address, port }: Endpoint): LbEndpoint {
+function lbEndpoint({ address, port, draining }: Endpoint): LbEndpoint {
   return create(LbEndpointSchema, {
+    ...(draining === true ? { healthStatus: HealthStatus.DRAINING } : {}),
     hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
   });
 }

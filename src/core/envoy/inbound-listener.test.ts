@@ -5,6 +5,7 @@ import type { FilterChain } from "../../../gen/envoy/config/listener/v3/listener
 import { TcpProxySchema } from "../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
 import { DownstreamTlsContextSchema } from "../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { InboundChain, NetworkPolicy } from "../ir/listener.ts";
+import { PLAIN_OBSERVATION } from "../ir/observation.ts";
 import { buildInboundListener } from "./inbound-listener.ts";
 
 const TLS = { minVersion: "TLSv1_2", maxVersion: "TLSv1_3", cipherSuites: [], ecdhCurves: [] } as const;
@@ -15,7 +16,7 @@ const ANYONE: NetworkPolicy = { name: "n/d", principals: { kind: "anyone" }, por
 
 function render(access: InboundChain["access"], target: InboundChain["target"]): FilterChain {
   const chain: InboundChain = { name: "c", port: 3306, sni: "s", access, target };
-  const listener = buildInboundListener(TLS, { chains: [chain] });
+  const listener = buildInboundListener(TLS, PLAIN_OBSERVATION, { chains: [chain], ingress: [] });
   const [only] = listener?.filterChains ?? [];
   assert.ok(only !== undefined);
   return only;
@@ -86,5 +87,6 @@ describe("buildInboundListener", () => {
     assert.equal(chain.filters[0]?.name, "l4_rbac");
   });
 
-  it("is no listener without a chain", () => assert.equal(buildInboundListener(TLS, { chains: [] }), undefined));
+  it("is no listener without a chain", () =>
+    assert.equal(buildInboundListener(TLS, PLAIN_OBSERVATION, { chains: [], ingress: [] }), undefined));
 });

@@ -13,33 +13,41 @@ import {
 } from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
 import { type Listener, ListenerSchema } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
 import { compareText } from "../base/ref.ts";
-import type { InboundChain, InboundListener, NetworkAccess } from "../ir/listener.ts";
+import type { InboundChain, InboundListener, IngressChain, NetworkAccess } from "../ir/listener.ts";
+import type { Observation } from "../ir/observation.ts";
 import type { NonEmpty, TlsSettings } from "../ir/protocol.ts";
 import { accessLogs } from "./access-log.ts";
+import { connectionLimitFilters } from "./connection-limit.ts";
+import { httpByRouteTable } from "./http-connection.ts";
 import { originalDestination, tlsInspector } from "./listener-filter.ts";
 import { BLACKHOLE_CLUSTER, INBOUND_LISTENER, INBOUND_PORT, MESH_ALPN } from "./names.ts";
-import { httpByRouteTable, networkRbac, tcpToOne } from "./network-filter.ts";
-import { memoByPair } from "./pair-memo.ts";
+import { networkRbac, tcpToOne } from "./network-filter.ts";
+import { memoByTriple } from "./pair-memo.ts";
 import { downstreamTls } from "./tls.ts";
-import { socketAddress } from "./typed.ts";
+import { prefixRange, socketAddress } from "./typed.ts";
 
 /** undefined without any chain: Envoy refuses such a listener. */
-export const buildInboundListener: (tls: TlsSettings, listener: InboundListener) => Listener | undefined = memoByPair(
-  (tls, { chains }) => {
-    if (chains.length === 0) return undefined;
-    return create(ListenerSchema, {
-      name: INBOUND_LISTENER,
-      address: socketAddress("0.0.0.0", INBOUND_PORT),
-      trafficDirection: TrafficDirection.INBOUND,
-      listenerFilters: [tlsInspector(), originalDestination()],
-      filterChains: chains.map((chain) => inboundChain(tls, chain)),
-      accessLog: accessLogs(),
-    });
-  },
-);
+export const buildInboundListener: (
+  tls: TlsSettings,
+  observation: Observation,
+  listener: InboundListener,
+) => Listener | undefined = memoByTriple((tls, observation, { chains, ingress }) => {
+  if (chains.length === 0 && ingress.length === 0) return undefined;
+  return create(ListenerSchema, {
+    name: INBOUND_LISTENER,
+    address: socketAddress("0.0.0.0", INBOUND_PORT),
+    trafficDirection: TrafficDirection.INBOUND,
+    listenerFilters: [tlsInspector(), originalDestination()],
+    filterChains: [
+      ...chains.map((chain) => inboundChain(tls, observation, chain)),
+      ...ingress.map((chain) => ingressChain(tls, observation, chain)),
+    ],
+    accessLog: accessLogs(observation),
+  });
+});
 
-function inboundChain(tls: TlsSettings, chain: InboundChain): FilterChain {
-  const { name, port, sni, access } = chain;
+function inboundChain(tls: TlsSettings, observation: Observation, chain: InboundChain): FilterChain {
+  const { name, port, sni, access, connections } = chain;
   const callers = callersInHandshake(chain);
   return create(FilterChainSchema, {
     name,
@@ -50,7 +58,33 @@ function inboundChain(tls: TlsSettings, chain: InboundChain): FilterChain {
       applicationProtocols: [MESH_ALPN],
     },
     transportSocket: downstreamTls(tls, { name, callers: callers === "nobody" ? "anyone" : callers }),
-    filters: [...accessFilters(access), toTarget(chain, callers)],
+    filters: [
+      ...accessFilters(access),
+      ...connectionLimitFilters(name, connections),
+      toTarget(observation, chain, callers),
+    ],
+  });
+}
+
+/** A gateway does not offer the mesh's ALPN, and so never comes into a chain of the mesh on the same port. */
+function ingressChain(tls: TlsSettings, observation: Observation, chain: IngressChain): FilterChain {
+  const { name, port, sources, routeTable, authorization } = chain;
+  return create(FilterChainSchema, {
+    name,
+    filterChainMatch: {
+      destinationPort: port,
+      sourcePrefixRanges: sources === "any" ? [] : sources.map(prefixRange),
+      ...(chain.tls === undefined ? {} : { transportProtocol: "tls", serverNames: [...chain.tls.serverNames] }),
+    },
+    ...(chain.tls === undefined
+      ? {}
+      : {
+          transportSocket: downstreamTls(tls, {
+            name,
+            callers: chain.tls.clients === "verified" ? "anyone" : "unasked",
+          }),
+        }),
+    filters: [httpByRouteTable(observation, { routeTable, paths: "open", ...(authorization && { authorization }) })],
   });
 }
 
@@ -85,10 +119,10 @@ function callersInHandshake({ port, access, target }: InboundChain): Callers {
   return first === undefined ? "nobody" : [first, ...others];
 }
 
-function toTarget({ name, target, access }: InboundChain, callers: Callers): Filter {
+function toTarget(observation: Observation, { name, target, access }: InboundChain, callers: Callers): Filter {
   switch (target.kind) {
     case "http":
-      return httpByRouteTable(target.routeTable, access.kind === "open" ? "open" : "decided");
+      return httpByRouteTable(observation, { ...target, paths: access.kind === "open" ? "open" : "decided" });
     case "tcp":
       return tcpToOne(name, callers === "nobody" ? BLACKHOLE_CLUSTER : target.cluster);
   }

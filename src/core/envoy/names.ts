@@ -29,3 +29,8 @@ export const INBOUND_ROOT = "root-cert-for-mtls-inbound";
 /** The filter's name is also the key of its per-route settings. */
 export const HTTP_RBAC = "envoy.filters.http.rbac";
 export const HTTP_LOCAL_RATE_LIMIT = "envoy.filters.http.local_ratelimit";
+export const HTTP_RATE_LIMIT = "envoy.filters.http.ratelimit";
+
+/** How a caller's proxy asks another proxy whether it is there (dataplane spec 3.6). */
+export const HEALTH_CHECK_PATH = "/healthz/osm";
+export const HEALTH_CHECK_HEADER = "x-osm-envoy-healthcheck";

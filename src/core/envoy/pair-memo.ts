@@ -10,3 +10,11 @@ export function memoByPair<A extends object, B extends object, V>(compute: (a: A
   const byFirst = memoByObject((a: A) => memoByObject((b: B) => compute(a, b)));
   return (a, b) => byFirst(a)(b);
 }
+
+/** So for three. */
+export function memoByTriple<A extends object, B extends object, C extends object, V>(
+  compute: (a: A, b: B, c: C) => V,
+): (a: A, b: B, c: C) => V {
+  const byFirst = memoByObject((a: A) => memoByPair((b: B, c: C) => compute(a, b, c)));
+  return (a, b, c) => byFirst(a)(b, c);
+}

@@ -18,6 +18,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation,
   type HttpFilter,
 } from "../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import { PLAIN_OBSERVATION } from "../ir/observation.ts";
 import {
   type GrpcProbe,
   HEALTH_PATH,
@@ -33,7 +34,7 @@ import {
   type TcpProbe,
 } from "../ir/probe.ts";
 import { accessLogs } from "./access-log.ts";
-import { connectionManager, httpFilter } from "./network-filter.ts";
+import { connectionManager, httpFilter } from "./filter.ts";
 import { grpcProbeCluster, httpProbeCluster, tcpProbeCluster } from "./probe-cluster.ts";
 import { durationOf, socketAddress } from "./typed.ts";
 
@@ -60,7 +61,7 @@ function httpListener(kind: ProbeKind, probes: readonly HttpProbe[]): Listener {
     port: PROBE_PORTS[kind],
     codecType: HttpConnectionManager_CodecType.AUTO,
     routes: [...routes, ...alias],
-    accessLog: accessLogs(),
+    accessLog: accessLogs(PLAIN_OBSERVATION),
   });
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { create } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
 import {
   type Route as EnvoyRoute,
   type VirtualHost as EnvoyVirtualHost,
@@ -12,10 +13,10 @@ import {
 } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../gen/envoy/config/route/v3/route_pb.ts";
 import { memoByObject } from "../base/memo.ts";
-import type { WeightedCluster } from "../ir/protocol.ts";
-import type { Route, RouteTable, VirtualHost } from "../ir/route.ts";
-import { HTTP_RBAC } from "./names.ts";
+import type { RequestLimits, RetryPolicy, Route, RouteTable, VirtualHost } from "../ir/route.ts";
+import { HTTP_LOCAL_RATE_LIMIT, HTTP_RBAC } from "./names.ts";
 import { routeRules } from "./rbac.ts";
+import { localRequestLimit, rateLimitActions } from "./request-limit.ts";
 import { toRouteMatch } from "./route-match.ts";
 import { durationOf } from "./typed.ts";
 
@@ -29,19 +30,33 @@ export const buildRoutes: (table: RouteTable) => RouteConfiguration = memoByObje
   }),
 );
 
-function toVirtualHost({ name, domains, routes }: VirtualHost): EnvoyVirtualHost {
-  return create(VirtualHostSchema, { name, domains: [...domains], routes: routes.map(toRoute) });
-}
-
-function toRoute({ match, clusters, access }: Route): EnvoyRoute {
-  return create(RouteSchema, {
-    match: toRouteMatch(match),
-    action: toAction(clusters),
-    typedPerFilterConfig: access === undefined ? {} : { [HTTP_RBAC]: routeRules(access) },
+function toVirtualHost({ name, domains, routes, limits }: VirtualHost): EnvoyVirtualHost {
+  return create(VirtualHostSchema, {
+    name,
+    domains: [...domains],
+    routes: routes.map(toRoute),
+    rateLimits: (limits?.descriptors ?? []).map(rateLimitActions),
+    typedPerFilterConfig: localLimit(limits),
   });
 }
 
-function toAction(clusters: readonly WeightedCluster[]): EnvoyRoute["action"] {
+function toRoute(route: Route): EnvoyRoute {
+  const { match, access, limits } = route;
+  return create(RouteSchema, {
+    match: toRouteMatch(match),
+    action: toAction(route),
+    typedPerFilterConfig: {
+      ...(access === undefined ? {} : { [HTTP_RBAC]: routeRules(access) }),
+      ...localLimit(limits),
+    },
+  });
+}
+
+function localLimit(limits: RequestLimits | undefined): Record<string, Any> {
+  return limits?.local === undefined ? {} : { [HTTP_LOCAL_RATE_LIMIT]: localRequestLimit(limits.local) };
+}
+
+function toAction({ clusters, retry, timeouts, limits }: Route): EnvoyRoute["action"] {
   const total = clusters.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) return create(RouteSchema, { action: { case: "directResponse", value: nobodyAnswers() } }).action;
   return create(RouteSchema, {
@@ -53,10 +68,22 @@ function toAction(clusters: readonly WeightedCluster[]): EnvoyRoute["action"] {
           value: { clusters: clusters.map(({ cluster, weight }) => ({ name: cluster, weight })) },
         },
         // Envoy's own default would cut every answer that takes longer than 15 s.
-        timeout: durationOf(0),
+        timeout: durationOf(timeouts?.request ?? 0),
+        ...(timeouts?.idle === undefined ? {} : { idleTimeout: durationOf(timeouts.idle) }),
+        ...(retry === undefined ? {} : { retryPolicy: retryPolicy(retry) }),
+        rateLimits: (limits?.descriptors ?? []).map(rateLimitActions),
       },
     },
   }).action;
+}
+
+function retryPolicy({ retryOn, retries, perTryTimeout, backoffBase }: RetryPolicy) {
+  return {
+    retryOn,
+    ...(retries === undefined ? {} : { numRetries: retries }),
+    ...(perTryTimeout === undefined ? {} : { perTryTimeout: durationOf(perTryTimeout) }),
+    ...(backoffBase === undefined ? {} : { retryBackOff: { baseInterval: durationOf(backoffBase) } }),
+  };
 }
 
 /** Envoy refuses a route whose weights sum to nothing, and with it the whole table. */

@@ -72,27 +72,33 @@ export function upstreamTls(
   });
 }
 
-/** `callers`: whom the handshake itself lets in; "anyone" is any certificate of the mesh, and RBAC decides later. */
+/**
+ * `callers`: whom the handshake itself lets in; "anyone" is any certificate of the mesh, and RBAC decides later.
+ * "unasked" is a gateway that need not show one.
+ */
 export interface DownstreamTlsOptions {
   readonly name: string;
-  readonly callers: "anyone" | NonEmpty<string>;
+  readonly callers: "anyone" | "unasked" | NonEmpty<string>;
 }
 
-/** What a server shows and checks: every caller must have a certificate of the mesh. */
+/** What a server shows and checks: every caller must have a certificate of the mesh, unless none is asked for. */
 export function downstreamTls(tls: TlsSettings, { name, callers }: DownstreamTlsOptions): TransportSocket {
   return create(TransportSocketSchema, {
     name,
     configType: {
       case: "typedConfig",
       value: typed(DownstreamTlsContextSchema, {
-        requireClientCertificate: true,
-        commonTlsContext: meshContext(tls, { validationContextType: callerValidation(callers) }),
+        requireClientCertificate: callers !== "unasked",
+        commonTlsContext: meshContext(
+          tls,
+          callers === "unasked" ? {} : { validationContextType: callerValidation(callers) },
+        ),
       }),
     },
   });
 }
 
-function callerValidation(callers: DownstreamTlsOptions["callers"]): CommonTlsContext["validationContextType"] {
+function callerValidation(callers: "anyone" | NonEmpty<string>): CommonTlsContext["validationContextType"] {
   const root = bySds(INBOUND_ROOT);
   if (callers === "anyone") return { case: "validationContextSdsSecretConfig", value: root };
   const context = create(CommonTlsContextSchema, {

@@ -5,13 +5,19 @@
  */
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Any, anyPack, type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
-import { type Address, AddressSchema } from "../../../gen/envoy/config/core/v3/address_pb.ts";
+import {
+  type Address,
+  AddressSchema,
+  type CidrRange,
+  CidrRangeSchema,
+} from "../../../gen/envoy/config/core/v3/address_pb.ts";
 import {
   ApiVersion,
   type ConfigSource,
   ConfigSourceSchema,
 } from "../../../gen/envoy/config/core/v3/config_source_pb.ts";
 import type { Millis } from "../base/millis.ts";
+import type { AddressRange } from "../ir/listener.ts";
 
 /** A message made and packed, as Envoy's extension points want it. */
 export function typed<D extends DescMessage>(schema: D, init?: MessageInitShape<D>): Any {
@@ -29,6 +35,10 @@ export function fromAds(): ConfigSource {
     configSourceSpecifier: { case: "ads", value: {} },
     resourceApiVersion: ApiVersion.V3,
   });
+}
+
+export function prefixRange({ address, prefixLength }: AddressRange): CidrRange {
+  return create(CidrRangeSchema, { addressPrefix: address, prefixLen: prefixLength });
 }
 
 export function socketAddress(address: string, port: number): Address {

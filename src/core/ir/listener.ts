@@ -3,7 +3,15 @@
  *
  * @module
  */
+import type { Millis } from "../base/millis.ts";
 import type { NonEmpty, Principals, WeightedCluster } from "./protocol.ts";
+import type { GlobalConnectionLimit, GlobalRequestLimit, TokenBucket } from "./rate-limit.ts";
+
+/** IPv4 addresses: `10.1.0.0/16`. */
+export interface AddressRange {
+  readonly address: string;
+  readonly prefixLength: number;
+}
 
 export interface OutboundChain {
   /** `outbound_ns/svc_<port>_<protocol>`. */
@@ -18,9 +26,25 @@ export interface OutboundChain {
     | { readonly kind: "tcp"; readonly clusters: readonly WeightedCluster[] };
 }
 
+/** What an application may dial outside the mesh. */
+export interface EgressChain {
+  /** `egress-<protocol>.<port>`, with more behind it where several chains share a port. */
+  readonly name: string;
+  readonly port: number;
+  /** `any`: whatever address. */
+  readonly ranges: "any" | NonEmpty<AddressRange>;
+  readonly target: /** Requests in clear text. */
+    | { readonly kind: "http"; readonly routeTable: string }
+    /** TLS to one of the names, not opened. */
+    | { readonly kind: "tls"; readonly serverNames: NonEmpty<string>; readonly cluster: string }
+    | { readonly kind: "tcp"; readonly cluster: string };
+}
+
 export interface OutboundListener {
   /** Sorted by name. */
   readonly chains: readonly OutboundChain[];
+  /** Sorted by name. */
+  readonly egress: readonly EgressChain[];
   /** What no chain matches goes to the address that was dialled, in clear text; otherwise it is closed. */
   readonly passthrough: boolean;
   /** Ports on which nobody waits for the client's first bytes. Sorted. */
@@ -41,6 +65,16 @@ export type NetworkAccess =
   | { readonly kind: "open" }
   | { readonly kind: "policies"; readonly policies: readonly NetworkPolicy[] };
 
+/** A service that is asked about every request before it passes. */
+export interface ExternalAuthorization {
+  /** An upstream of the proxy that speaks Envoy's `ext_authz` over gRPC. */
+  readonly cluster: string;
+  readonly statPrefix: string;
+  readonly timeout: Millis;
+  /** What a request gets when the service cannot be asked: passage, or 403. */
+  readonly failureModeAllow: boolean;
+}
+
 export interface InboundChain {
   /** `inbound_ns/svc_<target port>_<protocol>`. */
   readonly name: string;
@@ -49,12 +83,37 @@ export interface InboundChain {
   /** The service's full domain name, which callers in the mesh send. */
   readonly sni: string;
   readonly access: NetworkAccess;
+  /** How often connections may be made. */
+  readonly connections?: { readonly local?: TokenBucket; readonly global?: GlobalConnectionLimit };
   readonly target:
-    | { readonly kind: "http"; readonly routeTable: string }
+    | {
+        readonly kind: "http";
+        readonly routeTable: string;
+        readonly authorization?: ExternalAuthorization;
+        readonly requests?: GlobalRequestLimit;
+        /** The proxy itself answers the health checks of other proxies. */
+        readonly healthChecks?: boolean;
+      }
     | { readonly kind: "tcp"; readonly cluster: string };
+}
+
+/** A way in for a gateway outside the mesh (IngressBackend). */
+export interface IngressChain {
+  /** `ingress_ns/svc_<target port>_<protocol>`. */
+  readonly name: string;
+  /** The target port. */
+  readonly port: number;
+  /** Where the gateway's connections come from. `any`: from anywhere. */
+  readonly sources: "any" | NonEmpty<AddressRange>;
+  /** Absent: clear text. `clients`: whether the gateway must show a certificate of the mesh. */
+  readonly tls?: { readonly clients: "verified" | "not asked"; readonly serverNames: readonly string[] };
+  readonly routeTable: string;
+  readonly authorization?: ExternalAuthorization;
 }
 
 export interface InboundListener {
   /** Sorted by name. */
   readonly chains: readonly InboundChain[];
+  /** Sorted by name. */
+  readonly ingress: readonly IngressChain[];
 }

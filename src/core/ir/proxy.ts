@@ -6,6 +6,7 @@
  */
 import type { ServiceAccountName } from "../base/identity.ts";
 import type { InboundListener, OutboundListener } from "./listener.ts";
+import type { Observation } from "./observation.ts";
 import type { TlsSettings } from "./protocol.ts";
 import type { RouteTable } from "./route.ts";
 import type { EndpointSet, TrustedPeers, Upstream } from "./upstream.ts";
@@ -13,6 +14,7 @@ import type { EndpointSet, TrustedPeers, Upstream } from "./upstream.ts";
 export interface ProxyIr {
   readonly serviceAccount: ServiceAccountName;
   readonly tls: TlsSettings;
+  readonly observation: Observation;
   /** Absent: the application can dial nothing in the mesh, and nothing outside it. */
   readonly outbound?: OutboundListener;
   /** Absent: nobody calls this pod through a service. */

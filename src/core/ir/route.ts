@@ -3,7 +3,34 @@
  *
  * @module
  */
+import type { Millis } from "../base/millis.ts";
 import type { Principals, WeightedCluster } from "./protocol.ts";
+import type { Descriptor, LocalRateLimit } from "./rate-limit.ts";
+
+export interface RetryPolicy {
+  /** Envoy's own words, such as `5xx,reset`. */
+  readonly retryOn: string;
+  /** Absent: Envoy's, 1. */
+  readonly retries?: number;
+  readonly perTryTimeout?: Millis;
+  /** Absent: Envoy's, 25 ms. */
+  readonly backoffBase?: Millis;
+}
+
+/** Absent: no limit. */
+export interface RouteTimeouts {
+  /** From the end of the request to the end of the answer. */
+  readonly request?: Millis;
+  /** Without a byte in either direction. */
+  readonly idle?: Millis;
+}
+
+/** Limits on requests: one that the proxy keeps, and what a rate limit service is asked. */
+export interface RequestLimits {
+  readonly local?: LocalRateLimit;
+  /** Each is asked for itself. */
+  readonly descriptors?: readonly Descriptor[];
+}
 
 /** All parts must hold. Patterns are RE2 and match the whole value. */
 export interface RouteMatch {
@@ -41,6 +68,11 @@ export interface Route {
   readonly clusters: readonly WeightedCluster[];
   /** Only on the server's side. */
   readonly access?: RouteAccess;
+  /** Only on the caller's side; so for the timeouts. */
+  readonly retry?: RetryPolicy;
+  readonly timeouts?: RouteTimeouts;
+  /** Only on the server's side. */
+  readonly limits?: RequestLimits;
 }
 
 export interface VirtualHost {
@@ -49,9 +81,11 @@ export interface VirtualHost {
   readonly domains: readonly string[];
   /** The first that matches is taken. None: 404. */
   readonly routes: readonly Route[];
+  /** Of routes that have none of their own. */
+  readonly limits?: RequestLimits;
 }
 
-/** `rds-outbound.<port>` or `rds-inbound.<target port>`. */
+/** `rds-outbound.<port>`, `rds-egress.<port>`, `rds-inbound.<target port>` or `rds-ingress.<target port>`. */
 export interface RouteTable {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];

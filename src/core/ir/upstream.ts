@@ -3,7 +3,29 @@
  *
  * @module
  */
+import type { Millis } from "../base/millis.ts";
 import type { NonEmpty } from "./protocol.ts";
+
+/** How much a proxy may have under way towards an upstream. Absent: no limit, and Envoy's own times. */
+export interface ConnectionLimits {
+  readonly maxConnections?: number;
+  readonly maxPendingRequests?: number;
+  readonly maxRequests?: number;
+  readonly maxRetries?: number;
+  readonly maxRequestsPerConnection?: number;
+  readonly connectTimeout?: Millis;
+  /** After which a connection without traffic is closed. */
+  readonly idleTimeout?: Millis;
+}
+
+/** When an endpoint that answers badly is left alone for a while. */
+export interface OutlierDetection {
+  readonly consecutiveErrors: number;
+  readonly interval: Millis;
+  readonly baseEjectionTime: Millis;
+  /** At most this share of the endpoints, 0 to 100. */
+  readonly maxEjectionPercent: number;
+}
 
 /**
  * A port of a service in the mesh, reached over mutual TLS.
@@ -18,6 +40,10 @@ export interface MeshUpstream {
   readonly sni: string;
   /** Who may answer. `blocked`: nobody is known to, so no connection is made; never "any certificate". */
   readonly peers: { readonly kind: "these"; readonly secret: string } | { readonly kind: "blocked" };
+  readonly limits?: ConnectionLimits;
+  /** Asks each endpoint again and again whether it answers, and leaves out those that do not. */
+  readonly healthChecks?: boolean;
+  readonly outliers?: OutlierDetection;
 }
 
 /** The application behind the proxy, on the pod's own loopback. */
@@ -28,10 +54,23 @@ export interface LocalUpstream {
   readonly port: number;
 }
 
-/** Anything outside the mesh at the address that the application dialled (`traffic.enableEgress`). */
-export interface PassthroughUpstream {
-  readonly kind: "passthrough";
-  readonly name: "passthrough-outbound";
+/** Outside the mesh, at the address that the application dialled. */
+export interface OriginalUpstream {
+  readonly kind: "original";
+  /** `passthrough-outbound` (`traffic.enableEgress`), or the port of an Egress. */
+  readonly name: string;
+  readonly limits?: ConnectionLimits;
+}
+
+/** Outside the mesh, or a service that the proxy itself asks, found by DNS and reached in clear text. */
+export interface HostUpstream {
+  readonly kind: "host";
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** `same`: as the request came. */
+  readonly protocol: "same" | "http1" | "http2";
+  readonly limits?: ConnectionLimits;
 }
 
 /** Envoy's own statistics, for the Prometheus listener. */
@@ -40,12 +79,14 @@ export interface MetricsUpstream {
   readonly name: "envoy-metrics-cluster";
 }
 
-export type Upstream = MeshUpstream | LocalUpstream | PassthroughUpstream | MetricsUpstream;
+export type Upstream = MeshUpstream | LocalUpstream | OriginalUpstream | HostUpstream | MetricsUpstream;
 
 export interface Endpoint {
   /** IPv4 address. */
   readonly address: string;
   readonly port: number;
+  /** It is going away: what is under way there goes on, and nothing new comes. */
+  readonly draining?: true;
 }
 
 /** The addresses behind one mesh upstream. Apart from it, so that a scale-out touches nothing else. */

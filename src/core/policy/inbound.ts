@@ -146,9 +146,7 @@ function chainOf({ service, ports: [port], ...rest }: Served): Omit<InboundChain
 function listenerOf(chains: readonly InboundChain[], sharing: Sharing): InboundListener | undefined {
   if (chains.length === 0) return undefined;
   const shared = chains.map((chain) => sharing.parts.share(chain)).sort(byName);
-  return sharing.parts.shareParts("inbound", shared, () => ({
-    chains: shared,
-  }));
+  return sharing.parts.shareParts("inbound", shared, () => ({ chains: shared, ingress: [] }));
 }
 
 function tablesOf(

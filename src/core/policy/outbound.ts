@@ -81,7 +81,7 @@ function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): 
     parts.share(upstreamOf(name, service, port)),
   );
   if (graph.config.traffic.enableEgress)
-    upstreams.push(parts.share({ kind: "passthrough", name: "passthrough-outbound" }));
+    upstreams.push(parts.share({ kind: "original", name: "passthrough-outbound" }));
   const endpointSets = clusters
     .filter(([, { service }]) => service.accounts.length > 0)
     .map(([name, { service, port }]) => parts.share(endpointSetOf(name, reach.endpoints(service, port))));
@@ -219,6 +219,7 @@ function listenerOf(
   const shared = chains.map((chain) => sharing.parts.share(chain));
   return sharing.parts.shareParts(`outbound:${passthrough}:${serverFirstPorts}`, shared, () => ({
     chains: shared,
+    egress: [],
     passthrough,
     serverFirstPorts,
   }));

@@ -9,6 +9,7 @@ import { type Finding, tidyFindings } from "../base/finding.ts";
 import { keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { type ServiceNode, targetPortIn } from "../graph/service-node.ts";
+import { type Observation, PLAIN_OBSERVATION } from "../ir/observation.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { Upstream } from "../ir/upstream.ts";
@@ -34,7 +35,17 @@ export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): Reso
     const inbound = resolveInbound(graph, { name, pod, services }, sharing);
     const ir = sharing.reuse(
       name,
-      assemble({ account, outbound, inbound, metrics, tls: sharing.parts.share(tlsOf(graph.config)) }, sharing),
+      assemble(
+        {
+          account,
+          outbound,
+          inbound,
+          metrics,
+          tls: sharing.parts.share(tlsOf(graph.config)),
+          observation: PLAIN_OBSERVATION,
+        },
+        sharing,
+      ),
     );
     return {
       ir,
@@ -72,14 +83,16 @@ interface Parts {
   readonly inbound: InboundIr;
   readonly metrics: boolean;
   readonly tls: TlsSettings;
+  readonly observation: Observation;
 }
 
-function assemble({ account, outbound, inbound, metrics, tls }: Parts, { parts }: Sharing): ProxyIr {
+function assemble({ account, outbound, inbound, metrics, tls, observation }: Parts, { parts }: Sharing): ProxyIr {
   const upstreams: Upstream[] = [...outbound.upstreams, ...inbound.upstreams];
   if (metrics) upstreams.push(parts.share({ kind: "metrics", name: "envoy-metrics-cluster" }));
   return {
     serviceAccount: account,
     tls,
+    observation,
     ...(outbound.listener && { outbound: outbound.listener }),
     ...(inbound.listener && { inbound: inbound.listener }),
     routeTables: [...outbound.routeTables, ...inbound.routeTables],

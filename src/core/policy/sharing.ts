@@ -74,6 +74,7 @@ interface Result {
 function sameParts(a: ProxyIr, b: ProxyIr): boolean {
   return (
     a.tls === b.tls &&
+    a.observation === b.observation &&
     a.outbound === b.outbound &&
     a.inbound === b.inbound &&
     a.metrics === b.metrics &&
