@@ -78,19 +78,15 @@ describe("objects that operators write", () => {
 });
 
 describe("definition and parser", () => {
-  const modelled = ["MeshConfig", "TrafficTarget", "HTTPRouteGroup", "TCPRoute", "TrafficSplit"];
-
-  for (const { group, kind, versions } of DEFINITIONS.filter((one) => modelled.includes(one.kind))) {
+  for (const { group, kind, versions } of DEFINITIONS.filter(({ group }) => group !== "multicluster.x-k8s.io")) {
     for (const { name, schema } of versions.filter(({ served }) => served)) {
       it(`know the same fields of ${kind} ${name}`, () => {
-        const object = {
-          ...(example(schema) as object),
-          apiVersion: `${group}/${name}`,
-          kind,
-          metadata: { name: "a", namespace: "b" },
-        };
-        assert.equal(complaints(object), "", "the example is not valid itself");
-        assert.deepEqual(parseObject(object)?.findings, []);
+        for (let choice = 0; choice < CHOICES; choice++) {
+          const spec = example(specOf(schema), { kind, path: "spec", choice });
+          const object = { apiVersion: `${group}/${name}`, kind, metadata: { name: "a", namespace: "b" }, spec };
+          assert.equal(complaints(object), "", "the example is not valid itself");
+          assert.deepEqual(parseObject(object)?.findings, []);
+        }
       });
     }
   }
@@ -123,33 +119,69 @@ function parts({ properties = {}, items, additionalProperties }: Node): [string,
 }
 
 /** Values that mean something in fields whose schema is only "a text". */
-const TEXTS: Readonly<Record<string, string>> = {
-  configResyncInterval: "1m",
-  osmLogLevel: "info",
-  serviceCertValidityDuration: "24h",
-  validityDuration: "24h",
-  timeout: "1s",
-};
-const NUMBERS: Readonly<Record<string, number>> = { certKeyBitSize: 2048, port: 9411 };
+const TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/(Timeout|Interval|timeout)$/, "1m"],
+  [/ValidityDuration$|validityDuration$/, "24h"],
+  [/osmLogLevel$/, "info"],
+  [/^Egress .*ports\[]\.protocol$/, "tcp-server-first"],
+  [/^IngressBackend .*port\.protocol$/, "https"],
+  [/^ExtensionService .*protocol$/, "h2c"],
+  [/^Egress .*matches\[]\.apiGroup$/, "specs.smi-spec.io/v1alpha4"],
+  [/^Egress .*matches\[]\.kind$/, "HTTPRouteGroup"],
+  [/^IngressBackend .*sources\[]\.kind$/, "Service"],
+  [/^Retry spec\.source\.kind$/, "ServiceAccount"],
+  [/^Retry spec\.destinations\[]\.kind$/, "Service"],
+  [/retryOn$/, "5xx,reset"],
+];
+const NUMBERS: readonly (readonly [RegExp, number])[] = [
+  [/certKeyBitSize$/, 2048],
+  [/tracing\.port$/, 9411],
+];
+/** Enough to have each way to write what can be written in several, at each of two depths. */
+const CHOICES = 4 * 6;
 
-/** An object with every field that the schema has. */
-function example(schema: Node, name = ""): unknown {
-  const { type, properties, items, pattern } = schema;
+interface Place {
+  readonly kind: string;
+  readonly path: string;
+  /** Of what can be written in several ways: which. */
+  readonly choice: number;
+}
+
+function specOf(schema: Node): Node {
+  return (schema["properties"] as Record<string, Node>)["spec"] ?? {};
+}
+
+/** A value with every field that the schema has. */
+function example(schema: Node, place: Place): unknown {
+  const { type, items, pattern } = schema;
   if (schema["default"] !== undefined) return schema["default"];
   if (Array.isArray(schema["enum"])) return schema["enum"][0];
   switch (type) {
     case "object":
-      return Object.fromEntries(
-        Object.entries((properties ?? {}) as Record<string, Node>).map(([key, part]) => [key, example(part, key)]),
-      );
+      return exampleObject(schema, place);
     case "array":
-      return [example(items as Node, name)];
+      return [example(items as Node, { ...place, path: `${place.path}[]` })];
     case "boolean":
       return true;
     case "integer":
     case "number":
-      return NUMBERS[name] ?? 1;
+      return valueFor(NUMBERS, place) ?? schema["minimum"] ?? 1;
     default:
-      return pattern === undefined ? (TEXTS[name] ?? "some-text") : "10.0.0.0/8";
+      return pattern === undefined ? (valueFor(TEXTS, place) ?? "some-text") : "10.0.0.0/8";
   }
+}
+
+function exampleObject({ properties = {}, oneOf = [] }: Node, { kind, path, choice }: Place): unknown {
+  const alternatives = (oneOf as { readonly required: readonly string[] }[]).flatMap(({ required }) => required);
+  const ways = Math.max(alternatives.length, 1);
+  const chosen = alternatives[choice % ways];
+  const inner = Math.floor(choice / ways);
+  const entries = Object.entries(properties as Record<string, Node>)
+    .filter(([key]) => key === chosen || !alternatives.includes(key))
+    .map(([key, part]) => [key, example(part, { kind, path: `${path}.${key}`, choice: inner })]);
+  return Object.fromEntries(entries);
+}
+
+function valueFor<T>(table: readonly (readonly [RegExp, T])[], { kind, path }: Place): T | undefined {
+  return table.find(([fits]) => fits.test(`${kind} ${path}`))?.[1];
 }

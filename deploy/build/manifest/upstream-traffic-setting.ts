@@ -10,9 +10,18 @@ const NOT_EMPTY = text(undefined, { minLength: 1 });
 const UNIT = choice(["second", "minute", "hour"]);
 const ERROR_CODE = whole(400, 599);
 
+/** OSM had none, so Envoy's hour held for all. */
+const IDLE_TIMEOUT = text("How long a connection may be idle: a span such as 10m; 0s is for ever.");
+
 const CONNECTIONS = object({
-  tcp: object({ maxConnections: COUNT, connectTimeout: DURATION }),
-  http: object({ maxRequests: COUNT, maxRequestsPerConnection: COUNT, maxPendingRequests: COUNT, maxRetries: COUNT }),
+  tcp: object({ maxConnections: COUNT, connectTimeout: DURATION, idleTimeout: IDLE_TIMEOUT }),
+  http: object({
+    maxRequests: COUNT,
+    maxRequestsPerConnection: COUNT,
+    maxPendingRequests: COUNT,
+    maxRetries: COUNT,
+    idleTimeout: IDLE_TIMEOUT,
+  }),
 });
 
 const LOCAL_TCP = object({ connections: whole(1), unit: UNIT, burst: whole() });

@@ -83,6 +83,14 @@ export function wholeFrom(least: number) {
   return v.custom<number>((value) => isWhole(value) && value >= least, `a whole number of ${least} or more`);
 }
 
+/** A whole number, both ends included. */
+export function wholeBetween(least: number, most: number) {
+  return v.custom<number>(
+    (value) => isWhole(value) && value >= least && value <= most,
+    `a whole number from ${least} to ${most}`,
+  );
+}
+
 /** A span in Kubernetes' spelling; milliseconds out. */
 export const Duration = durationThat(() => true, 'a duration such as "24h" or "1m30s"');
 

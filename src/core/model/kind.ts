@@ -9,7 +9,7 @@ import { deepFreeze } from "../base/memo.ts";
 import type { ObjectRef } from "../base/ref.ts";
 import { isRecord } from "./fields.ts";
 import { issueMessage, issuePath, type Path, pathText, show } from "./issues.ts";
-import { parseMending } from "./mend.ts";
+import { type PartAtFault, parseMending } from "./mend.ts";
 import { type Meta, type Metadata, namespaceOf, toMeta } from "./meta.ts";
 import { unknownFields } from "./unknown-fields.ts";
 
@@ -46,10 +46,10 @@ export interface Definition<T extends Named, S extends ObjectSchema> {
   readonly schema: S;
   /** `ours`: an unknown field is a finding. `theirs`: Kubernetes' kinds, of which a part is read. */
   readonly fields: "ours" | "theirs";
-  /** What to do about a bad value: refuse the object, or take the field's default. */
-  readonly onBadValue?: "refuse" | "default";
-  /** Cross-field rules are told through `note`. */
-  readonly build: (read: v.InferOutput<S>, meta: Meta, note: Note) => T;
+  /** What to do about a bad value: refuse the object, take the field's default, or leave out the part that it spoils. */
+  readonly onBadValue?: "refuse" | "default" | PartAtFault;
+  /** Cross-field rules are told through `note`. undefined: the object is refused, and an error says why. */
+  readonly build: (read: v.InferOutput<S>, meta: Meta, note: Note) => T | undefined;
 }
 
 interface Named {
@@ -91,13 +91,22 @@ function read<T extends Named, S extends ObjectSchema>(
   raw: unknown,
   note: Note,
 ): T | undefined {
-  const mendable = ([first, second]: Path) => onBadValue === "default" && first === "spec" && second !== undefined;
-  const { value, issues } = parseMending(schema, raw, mendable);
+  const { value, issues } = parseMending(schema, raw, partAtFault(onBadValue));
   const code = value === undefined ? "object-invalid" : "field-invalid";
   for (const issue of issues.slice(0, MOST_ISSUES)) note(code, pathText(issuePath(issue)), issueMessage(issue));
   if (issues.length > MOST_ISSUES) note(code, "", `and ${issues.length - MOST_ISSUES} more like these`);
   if (fields === "ours") noteUnknownFields(schema, raw, note);
-  return value === undefined ? undefined : deepFreeze(build(value, toMeta(value.metadata, namespaced), note));
+  const built = value === undefined ? undefined : build(value, toMeta(value.metadata, namespaced), note);
+  return built === undefined ? undefined : deepFreeze(built);
+}
+
+function partAtFault(onBadValue: "refuse" | "default" | PartAtFault): PartAtFault {
+  if (typeof onBadValue === "function") return (fault) => (isWithinSpec(fault) ? onBadValue(fault) : undefined);
+  return (fault) => (onBadValue === "default" && isWithinSpec(fault) ? fault : undefined);
+}
+
+function isWithinSpec([first, second]: Path): boolean {
+  return first === "spec" && second !== undefined;
 }
 
 function noteUnknownFields(schema: unknown, raw: unknown, note: Note): void {

@@ -12,6 +12,12 @@ import { isMissingKey, issuePath, type Path } from "./issues.ts";
 /** A schema can find more once the first mistakes are gone, but not forever. */
 const ROUNDS = 8;
 
+/**
+ * What goes for a fault: the value at fault itself, or a part around it that means something else without it. undefined:
+ * the object cannot do without.
+ */
+export type PartAtFault = (fault: Path) => Path | undefined;
+
 export interface Mended<T> {
   /** undefined: not to be mended, since what is wrong has no default. */
   readonly value: T | undefined;
@@ -21,7 +27,7 @@ export interface Mended<T> {
 export function parseMending<S extends v.GenericSchema>(
   schema: S,
   raw: unknown,
-  mendable: (path: Path) => boolean,
+  partOf: PartAtFault,
 ): Mended<v.InferOutput<S>> {
   const issues: v.BaseIssue<unknown>[] = [];
   let rest = raw;
@@ -31,11 +37,13 @@ export function parseMending<S extends v.GenericSchema>(
     const known = issues.map(issuePath);
     // One by one: half a million of them are more arguments than a call takes.
     for (const issue of read.issues) {
-      if (!known.some((path) => isWithin(path, issuePath(issue)))) issues.push(issue);
+      const path = issuePath(issue);
+      if (!known.some((before) => isWithin(before, path) || isWithin(path, before))) issues.push(issue);
     }
-    const faults = read.issues.map(faultOf);
-    if (!faults.every(mendable)) return { value: undefined, issues };
-    rest = without(rest, faults);
+    const parts = read.issues.map((issue) => partOf(faultOf(issue)));
+    const gone = parts.filter((part) => part !== undefined);
+    if (gone.length < parts.length) return { value: undefined, issues };
+    rest = without(rest, gone);
   }
   return { value: undefined, issues };
 }

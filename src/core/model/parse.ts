@@ -4,21 +4,28 @@
  * @module
  */
 import { finding } from "../base/finding.ts";
+import { Egress } from "./egress.ts";
 import { EndpointSlice } from "./endpoint-slice.ts";
 import { Endpoints } from "./endpoints.ts";
+import { ExtensionService } from "./extension-service.ts";
 import { isRecord } from "./fields.ts";
 import { HTTPRouteGroup } from "./http-route-group.ts";
+import { IngressBackend } from "./ingress-backend.ts";
 import { show } from "./issues.ts";
 import { groupVersion, type Kind, type Parsed } from "./kind.ts";
 import { MeshConfig } from "./mesh-config.ts";
+import { MeshRootCertificate } from "./mesh-root-certificate.ts";
 import { Namespace } from "./namespace.ts";
 import type { MeshObject } from "./object.ts";
 import { Pod } from "./pod.ts";
+import { Retry } from "./retry.ts";
 import { Service } from "./service.ts";
 import { ServiceAccount } from "./service-account.ts";
 import { TCPRoute } from "./tcp-route.ts";
+import { Telemetry } from "./telemetry.ts";
 import { TrafficSplit } from "./traffic-split.ts";
 import { TrafficTarget } from "./traffic-target.ts";
+import { UpstreamTrafficSetting } from "./upstream-traffic-setting.ts";
 import { DaemonSet, Deployment, Job, StatefulSet } from "./workload.ts";
 
 /** Every kind that the mesh reads. */
@@ -38,6 +45,13 @@ export const KINDS: readonly Kind<MeshObject>[] = [
   HTTPRouteGroup,
   TCPRoute,
   TrafficSplit,
+  Egress,
+  IngressBackend,
+  Retry,
+  UpstreamTrafficSetting,
+  Telemetry,
+  ExtensionService,
+  MeshRootCertificate,
 ];
 
 const BY_NAME: ReadonlyMap<string, Kind<MeshObject>> = new Map(KINDS.map((kind) => [kind.kind, kind]));

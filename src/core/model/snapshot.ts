@@ -31,6 +31,13 @@ export function emptySnapshot(): Snapshot {
       HTTPRouteGroup: new Map(),
       TCPRoute: new Map(),
       TrafficSplit: new Map(),
+      Egress: new Map(),
+      IngressBackend: new Map(),
+      Retry: new Map(),
+      UpstreamTrafficSetting: new Map(),
+      Telemetry: new Map(),
+      ExtensionService: new Map(),
+      MeshRootCertificate: new Map(),
     },
   };
 }

@@ -3,18 +3,25 @@
  *
  * @module
  */
+import { Egress } from "../../core/model/egress.ts";
 import { EndpointSlice } from "../../core/model/endpoint-slice.ts";
+import { ExtensionService } from "../../core/model/extension-service.ts";
 import { HTTPRouteGroup } from "../../core/model/http-route-group.ts";
+import { IngressBackend } from "../../core/model/ingress-backend.ts";
 import type { Kind } from "../../core/model/kind.ts";
 import { MeshConfig } from "../../core/model/mesh-config.ts";
+import { MeshRootCertificate } from "../../core/model/mesh-root-certificate.ts";
 import { Namespace } from "../../core/model/namespace.ts";
 import type { MeshObject } from "../../core/model/object.ts";
 import { Pod } from "../../core/model/pod.ts";
+import { Retry } from "../../core/model/retry.ts";
 import { Service } from "../../core/model/service.ts";
 import { ServiceAccount } from "../../core/model/service-account.ts";
 import { TCPRoute } from "../../core/model/tcp-route.ts";
+import { Telemetry } from "../../core/model/telemetry.ts";
 import { TrafficSplit } from "../../core/model/traffic-split.ts";
 import { TrafficTarget } from "../../core/model/traffic-target.ts";
+import { UpstreamTrafficSetting } from "../../core/model/upstream-traffic-setting.ts";
 
 /** One kind as it is listed and watched. */
 export interface WatchedResource {
@@ -40,7 +47,18 @@ export interface MeshScope {
 /** Pods that ended are no destination and hold no identity; a cluster may keep thousands of them. */
 const RUNNING_PODS = "status.phase!=Succeeded,status.phase!=Failed";
 
-const POLICY: readonly Kind<MeshObject>[] = [TrafficTarget, HTTPRouteGroup, TCPRoute, TrafficSplit];
+const POLICY: readonly Kind<MeshObject>[] = [
+  TrafficTarget,
+  HTTPRouteGroup,
+  TCPRoute,
+  TrafficSplit,
+  Egress,
+  IngressBackend,
+  Retry,
+  UpstreamTrafficSetting,
+  Telemetry,
+  ExtensionService,
+];
 
 /**
  * Namespaces of the mesh: its members. Listed before all else.
@@ -55,6 +73,7 @@ export function namespacesOf({ meshName }: MeshScope): WatchedResource {
 export function resourcesOf({ meshNamespace }: MeshScope): readonly WatchedResource[] {
   return [
     { ...watched(MeshConfig), namespace: meshNamespace },
+    { ...watched(MeshRootCertificate), namespace: meshNamespace },
     { ...watched(ServiceAccount), membersOnly: true },
     { ...watched(Service), membersOnly: true },
     { ...watched(Pod), membersOnly: true, fieldSelector: RUNNING_PODS },

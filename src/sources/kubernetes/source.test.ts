@@ -97,6 +97,7 @@ describe("KubernetesSource", () => {
     assert.deepEqual(states, {
       Namespace: "watching",
       MeshConfig: "absent",
+      MeshRootCertificate: "absent",
       ServiceAccount: "watching",
       Service: "watching",
       Pod: "watching",
@@ -105,6 +106,12 @@ describe("KubernetesSource", () => {
       HTTPRouteGroup: "absent",
       TCPRoute: "absent",
       TrafficSplit: "absent",
+      Egress: "absent",
+      IngressBackend: "absent",
+      Retry: "absent",
+      UpstreamTrafficSetting: "absent",
+      Telemetry: "absent",
+      ExtensionService: "absent",
     });
     let calls = 0;
     const end = source.onStatus(() => calls++);
