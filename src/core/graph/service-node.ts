@@ -13,6 +13,8 @@ export interface EndpointNode {
   readonly port: number;
   /** `namespace/account` of the pod; undefined where no pod of the mesh has the address. */
   readonly account: string | undefined;
+  /** It is going away, but still answers what is under way. */
+  readonly draining?: true;
 }
 
 /** One port of a Service, or of one StatefulSet pod of a headless Service. */

@@ -9,18 +9,21 @@ import type { MeshGraph } from "../graph/graph.ts";
 import { domainName, hostNames } from "../graph/host-names.ts";
 import { chainSubject, clusterName, type PortNode, type ServiceNode, targetPortIn } from "../graph/service-node.ts";
 import type { SplitNode } from "../graph/splits.ts";
-import type { InboundChain, InboundListener } from "../ir/listener.ts";
+import type { InboundChain, InboundListener, IngressChain } from "../ir/listener.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
-import type { LocalUpstream } from "../ir/upstream.ts";
+import type { HostUpstream, LocalUpstream } from "../ir/upstream.ts";
 import type { Pod } from "../model/pod.ts";
 import { accessRoutes, networkAccess } from "./access.ts";
+import { authorizationOf, authorizationUpstream } from "./authorization.ts";
+import { ingressInputs, resolveIngress } from "./ingress.ts";
 import type { Sharing } from "./sharing.ts";
+import { serverSettings, settingInputs } from "./traffic-settings.ts";
 import { uniqueDomains } from "./virtual-hosts.ts";
 
 export interface InboundIr {
   readonly listener: InboundListener | undefined;
   readonly routeTables: readonly RouteTable[];
-  readonly upstreams: readonly LocalUpstream[];
+  readonly upstreams: readonly (LocalUpstream | HostUpstream)[];
   readonly findings: readonly Finding[];
 }
 
@@ -43,7 +46,17 @@ export function resolveInbound(
   sharing: Sharing,
 ): InboundIr {
   const targets = graph.targetsTo.get(keyOf({ namespace: pod.meta.namespace, name: pod.serviceAccount })) ?? [];
-  const inputs = [graph.config, graph.settings, ...services, ...targets, ...splitsOver(graph, services)];
+  const splits = splitsOver(graph, services);
+  const served = [...services, ...splits.map(({ root }) => root)];
+  const inputs = [
+    graph.config,
+    graph.settings,
+    ...served,
+    ...targets,
+    ...splits,
+    ...settingInputs(graph, served),
+    ...ingressInputs(graph, services),
+  ];
   return sharing.recall(`inbound:${name}`, inputs, () => compute(graph, pod, services, sharing));
 }
 
@@ -55,22 +68,32 @@ function compute(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[], s
     ...servedRoots(graph, pod, services),
   ];
   const access = networkAccess(graph, account);
-  const chains = served.filter(({ chained }) => chained).map((one): InboundChain => ({ ...chainOf(one), access }));
-  const listener = listenerOf(chains, sharing);
+  const chains = served
+    .filter(({ chained }) => chained)
+    .map((one): InboundChain => ({ ...chainOf(graph, one), access }));
+  const ingress = resolveIngress(graph, {
+    pod,
+    services,
+    authorizationOf: (service) => authorizationOf(graph, service),
+  });
   const routes = accessRoutes(graph, account);
-  const upstreams = served.map(
-    (one): LocalUpstream => ({
-      kind: "local",
-      name: localCluster(one),
-      port: one.ports[0].targetPort,
-    }),
-  );
   return {
-    listener,
-    routeTables: tablesOf(served, routes, sharing, findings),
-    upstreams: [...new Map(upstreams.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName),
-    findings,
+    listener: listenerOf(chains, ingress.chains, sharing),
+    routeTables: [...tablesOf({ graph, served, routes }, sharing, findings), ...ingress.routeTables],
+    upstreams: upstreamsOf(graph, served, sharing),
+    findings: [...findings, ...ingress.findings],
   };
+}
+
+/** The applications behind the proxy, and the services that the proxy asks about who calls them; each once, sorted. */
+function upstreamsOf(graph: MeshGraph, served: readonly Served[], sharing: Sharing): InboundIr["upstreams"] {
+  const locals = served.map(
+    (one): LocalUpstream => ({ kind: "local", name: localCluster(one), port: one.ports[0].targetPort }),
+  );
+  const asked = served.flatMap(({ service, ports: [port] }) => serverSettings(graph, service, port).upstreams);
+  const authorizer = authorizationUpstream(graph);
+  const all = [...locals, ...asked, ...(authorizer === undefined ? [] : [authorizer])];
+  return [...new Map(all.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName);
 }
 
 /** Ports of a service as this pod serves them: of a StatefulSet's own names, the pod's alone. */
@@ -128,33 +151,49 @@ function localCluster({ service, ports: [port] }: Served): string {
   return `${clusterName(service, port)}|local`;
 }
 
-function chainOf({ service, ports: [port], ...rest }: Served): Omit<InboundChain, "access"> {
+function chainOf(graph: MeshGraph, served: Served): Omit<InboundChain, "access"> {
+  const { service, ports } = served;
+  const [port] = ports;
+  const { connections, requests } = serverSettings(graph, service, port);
+  const authorization = authorizationOf(graph, service);
   return {
     name: `inbound_${chainSubject(service, port)}_${port.targetPort}_${port.protocol}`,
     port: port.targetPort,
     sni: domainName({ ...service, host: port.host }),
+    ...(connections && { connections }),
     target:
       port.carriage === "http"
-        ? { kind: "http", routeTable: `rds-inbound.${port.targetPort}` }
-        : {
-            kind: "tcp",
-            cluster: localCluster({ service, ports: [port], ...rest }),
-          },
+        ? {
+            kind: "http",
+            routeTable: `rds-inbound.${port.targetPort}`,
+            ...(authorization && { authorization }),
+            ...(requests && { requests }),
+            ...(graph.config.featureFlags.enableEnvoyActiveHealthChecks && { healthChecks: true }),
+          }
+        : { kind: "tcp", cluster: localCluster(served) },
   };
 }
 
-function listenerOf(chains: readonly InboundChain[], sharing: Sharing): InboundListener | undefined {
-  if (chains.length === 0) return undefined;
-  const shared = chains.map((chain) => sharing.parts.share(chain)).sort(byName);
-  return sharing.parts.shareParts("inbound", shared, () => ({ chains: shared, ingress: [] }));
+function listenerOf(
+  chains: readonly InboundChain[],
+  ingress: readonly IngressChain[],
+  sharing: Sharing,
+): InboundListener | undefined {
+  if (chains.length === 0 && ingress.length === 0) return undefined;
+  const share = <T extends InboundChain | IngressChain>(all: readonly T[]) =>
+    all.map((chain) => sharing.parts.share(chain)).sort(byName);
+  const shared = { chains: share(chains), ingress: share(ingress) };
+  const label = `inbound:${chains.length}`;
+  return sharing.parts.shareParts(label, [...shared.chains, ...shared.ingress], () => shared);
 }
 
-function tablesOf(
-  served: readonly Served[],
-  routes: ReturnType<typeof accessRoutes>,
-  sharing: Sharing,
-  findings: Finding[],
-): readonly RouteTable[] {
+interface Tables {
+  readonly graph: MeshGraph;
+  readonly served: readonly Served[];
+  readonly routes: ReturnType<typeof accessRoutes>;
+}
+
+function tablesOf({ graph, served, routes }: Tables, sharing: Sharing, findings: Finding[]): readonly RouteTable[] {
   const byPort = new Map<number, Map<string, Served[]>>();
   for (const one of served.filter(({ ports }) => ports[0].carriage === "http")) {
     const hosts = byPort.get(one.ports[0].targetPort) ?? new Map<string, Served[]>();
@@ -164,7 +203,7 @@ function tablesOf(
   }
   return [...byPort]
     .map(([targetPort, hosts]) => {
-      const all = [...hosts.values()].flatMap((group) => virtualHostOf(group, routes) ?? []);
+      const all = [...hosts.values()].flatMap((group) => virtualHostOf(graph, group, routes) ?? []);
       const share = (host: VirtualHost) => sharing.parts.share(host);
       const unique = uniqueDomains(all.map(share).sort(byName), findings, share);
       const name = `rds-inbound.${targetPort}`;
@@ -180,15 +219,24 @@ function byName(a: { readonly name: string }, b: { readonly name: string }): num
   return compareText(a.name, b.name);
 }
 
-function virtualHostOf(group: readonly Served[], routes: ReturnType<typeof accessRoutes>): VirtualHost | undefined {
+function virtualHostOf(
+  graph: MeshGraph,
+  group: readonly Served[],
+  routes: ReturnType<typeof accessRoutes>,
+): VirtualHost | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
   // The root of a split can be there twice: as itself, and for a backend on the same target port.
   const ports = [...new Set(group.flatMap((one) => one.ports.map(({ port }) => port)))].sort((a, b) => a - b);
   const named = { ...first.service, host: first.ports[0].host };
+  const settings = serverSettings(graph, first.service, first.ports[0]);
   return {
     name: `inbound_virtual-host|${domainName(named)}`,
     domains: hostNames(named, ports, "same-namespace"),
-    routes: routes(localCluster(first)),
+    routes: routes(localCluster(first)).map((route) => {
+      const limits = settings.routes.get(route.match.pathRegex);
+      return limits === undefined ? route : { ...route, limits };
+    }),
+    ...(settings.limits && { limits: settings.limits }),
   };
 }

@@ -7,10 +7,10 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
-import { principalOf } from "../base/identity.ts";
+import { principalOf, type ServiceAccountName } from "../base/identity.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
-import { domainName, hostNames } from "../graph/host-names.ts";
+import { domainName } from "../graph/host-names.ts";
 import {
   chainSubject,
   clusterName,
@@ -19,12 +19,15 @@ import {
   type ServiceNode,
 } from "../graph/service-node.ts";
 import type { OutboundChain, OutboundListener } from "../ir/listener.ts";
-import type { NonEmpty, WeightedCluster } from "../ir/protocol.ts";
-import type { RouteTable, VirtualHost } from "../ir/route.ts";
+import type { NonEmpty } from "../ir/protocol.ts";
+import type { RouteTable } from "../ir/route.ts";
 import type { EndpointSet, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
+import { type EgressIr, resolveEgress } from "./egress.ts";
+import { resolveRouteTables } from "./outbound-routes.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { Sharing } from "./sharing.ts";
-import { uniqueDomains } from "./virtual-hosts.ts";
+import { clustersFor } from "./split-clusters.ts";
+import { retriesAnything, retryOf, settingInputs, upstreamSettings } from "./traffic-settings.ts";
 
 export interface OutboundIr {
   readonly listener: OutboundListener | undefined;
@@ -35,39 +38,48 @@ export interface OutboundIr {
   readonly findings: readonly Finding[];
 }
 
-/** Weight of "all of it", as in OSM's dumps. */
-const WHOLE = 100;
-
 /** Everything about outbound that callers with the same reach and namespace have in common; computed once for a graph. */
-export function resolveOutbound(
-  graph: MeshGraph,
-  caller: { readonly namespace: string; readonly name: string },
-  sharing: Sharing,
-): OutboundIr {
+export function resolveOutbound(graph: MeshGraph, caller: ServiceAccountName, sharing: Sharing): OutboundIr {
   const reach = reachOf(graph, caller);
   const destinations = sharing.once(graph, `destinations:${reach.key}`, () =>
     sharing.recall(`destinations:${reach.key}`, inputsOf(graph, reach), () =>
       resolveDestinations(graph, reach, sharing),
     ),
   );
-  return sharing.once(graph, `outbound:${caller.namespace}:${reach.key}`, () => {
-    const tables = resolveRouteTables(graph, reach, { namespace: caller.namespace, ...destinations }, sharing);
+  const egress = resolveEgress(graph, caller, sharing);
+  const retries = retryKey(graph, caller, reach.services);
+  return sharing.once(graph, `outbound:${caller.namespace}:${reach.key}:${egress.key}:${retries}`, () => {
+    const listener = listenerOf(graph, destinations, egress, sharing);
+    const tables = resolveRouteTables(graph, reach, { caller, listener }, sharing);
     return {
-      ...destinations,
-      ...tables,
-      findings: [...destinations.findings, ...tables.findings],
+      listener,
+      routeTables: [...tables.routeTables, ...egress.routeTables],
+      upstreams: [...destinations.upstreams, ...egress.upstreams],
+      endpointSets: destinations.endpointSets,
+      trustedPeers: destinations.trustedPeers,
+      findings: [...destinations.findings, ...tables.findings, ...egress.findings],
     };
   });
+}
+
+/** Equal for callers of which every request is tried alike. */
+function retryKey(graph: MeshGraph, caller: ServiceAccountName, services: readonly ServiceNode[]): string {
+  if (!retriesAnything(graph, caller)) return "";
+  return JSON.stringify(services.map((service) => retryOf(graph, caller, service) ?? ""));
 }
 
 /** All that what a reach leads to is a function of. Whom it may use of a service's endpoints is in its key. */
 function inputsOf(graph: MeshGraph, { services }: Reach): readonly unknown[] {
   const splits = services.flatMap((service) => graph.splits.get(keyOf(service)) ?? []);
   const backends = splits.flatMap((split) => split.backends.map(({ service }) => service));
-  return [graph.config, graph.settings, ...services, ...splits, ...backends];
+  const reached = [...services, ...backends];
+  return [graph.config, graph.settings, ...reached, ...splits, ...settingInputs(graph, reached)];
 }
 
-type Destinations = Omit<OutboundIr, "routeTables">;
+interface Destinations extends Omit<OutboundIr, "routeTables" | "listener"> {
+  readonly chains: readonly OutboundChain[];
+  readonly serverFirstPorts: readonly number[];
+}
 
 function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): Destinations {
   const { parts } = sharing;
@@ -78,7 +90,7 @@ function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): 
   );
   const clusters = [...byCluster].sort(([a], [b]) => compareText(a, b));
   const upstreams: Upstream[] = clusters.map(([name, { service, port }]) =>
-    parts.share(upstreamOf(name, service, port)),
+    parts.share({ ...upstreamOf(name, service, port), ...upstreamSettings(graph, service, port) }),
   );
   if (graph.config.traffic.enableEgress)
     upstreams.push(parts.share({ kind: "original", name: "passthrough-outbound" }));
@@ -88,7 +100,8 @@ function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): 
   const trustedPeers = destined.flatMap((service) => peersOf(service, graph) ?? []).map((peers) => parts.share(peers));
   const { chains, findings } = resolveChains(graph, ports);
   return {
-    listener: listenerOf(graph, chains, ports, sharing),
+    chains: chains.map((chain) => parts.share(chain)),
+    serverFirstPorts: ports.filter(({ port }) => port.serverFirst).map(({ port }) => port.port),
     upstreams,
     endpointSets,
     trustedPeers,
@@ -133,7 +146,7 @@ function peersOf(service: ServiceNode, { settings }: MeshGraph): TrustedPeers | 
 function endpointSetOf(cluster: string, endpoints: readonly EndpointNode[]): EndpointSet {
   return {
     cluster,
-    endpoints: endpoints.map(({ address, port }) => ({ address, port })),
+    endpoints: endpoints.map(({ address, port, draining }) => ({ address, port, ...(draining && { draining }) })),
   };
 }
 
@@ -194,100 +207,20 @@ function targetOf(graph: MeshGraph, service: ServiceNode, port: PortNode): Outbo
     : { kind: "tcp", clusters: clustersFor(graph, service, port) };
 }
 
-/** The service's own cluster, or the backends of its split that have the port. */
-function clustersFor(graph: MeshGraph, service: ServiceNode, port: PortNode): readonly WeightedCluster[] {
-  const split = graph.splits.get(keyOf(service));
-  if (split === undefined || port.host !== "") return [{ cluster: clusterName(service, port), weight: WHOLE }];
-  return split.backends
-    .flatMap(({ service: backend, weight }) => {
-      const same = backend.ports.find((candidate) => candidate.port === port.port && candidate.host === "");
-      return same === undefined ? [] : [{ cluster: clusterName(backend, same), weight }];
-    })
-    .sort((a, b) => compareText(a.cluster, b.cluster));
-}
-
 function listenerOf(
   graph: MeshGraph,
-  chains: readonly OutboundChain[],
-  ports: readonly ReachedPort[],
+  { chains, serverFirstPorts: inMesh }: Destinations,
+  egress: EgressIr,
   sharing: Sharing,
 ): OutboundListener | undefined {
   const passthrough = graph.config.traffic.enableEgress;
-  if (chains.length === 0 && !passthrough) return undefined;
-  const serverFirst = new Set(ports.filter(({ port }) => port.serverFirst).map(({ port }) => port.port));
-  const serverFirstPorts = [...serverFirst].sort((a, b) => a - b);
-  const shared = chains.map((chain) => sharing.parts.share(chain));
-  return sharing.parts.shareParts(`outbound:${passthrough}:${serverFirstPorts}`, shared, () => ({
-    chains: shared,
-    egress: [],
+  if (chains.length === 0 && egress.chains.length === 0 && !passthrough) return undefined;
+  const serverFirstPorts = [...new Set([...inMesh, ...egress.serverFirstPorts])].sort((a, b) => a - b);
+  const label = `outbound:${passthrough}:${serverFirstPorts}:${chains.length}`;
+  return sharing.parts.shareParts(label, [...chains, ...egress.chains], () => ({
+    chains,
+    egress: egress.chains,
     passthrough,
     serverFirstPorts,
   }));
-}
-
-/** Only for ports that a chain leads to: there is none for a headless Service without a pod. */
-function resolveRouteTables(
-  graph: MeshGraph,
-  reach: Reach,
-  { namespace, listener }: { readonly namespace: string; readonly listener: OutboundListener | undefined },
-  sharing: Sharing,
-): { routeTables: readonly RouteTable[]; findings: readonly Finding[] } {
-  const wanted = new Set(listener?.chains.flatMap(({ port, target }) => (target.kind === "http" ? [port] : [])));
-  const byPort = new Map<number, VirtualHost[]>();
-  for (const service of reach.services) {
-    for (const port of service.ports.filter((one) => one.carriage === "http" && wanted.has(one.port))) {
-      const hosts = byPort.get(port.port) ?? [];
-      byPort.set(port.port, hosts);
-      hosts.push(sharedVirtualHost(graph, { service, port }, namespace, sharing));
-    }
-  }
-  const findings: Finding[] = [];
-  const routeTables = [...byPort]
-    .sort(([a], [b]) => a - b)
-    .map(([port, hosts]) => {
-      const name = `rds-outbound.${port}`;
-      const { unique, clashes } = sharing.recall(`${name}:${namespace}:${reach.key}`, hosts, () => {
-        const clashes: Finding[] = [];
-        return { unique: uniqueDomains(hosts, clashes, (host) => sharing.parts.share(host)), clashes };
-      });
-      findings.push(...clashes);
-      return sharing.parts.shareParts(name, unique, () => ({
-        name,
-        virtualHosts: unique,
-      }));
-    })
-    .sort((a, b) => compareText(a.name, b.name));
-  return { routeTables, findings };
-}
-
-type View = Parameters<typeof hostNames>[2];
-
-/** The same for all callers of a namespace, and for all callers outside the service's. */
-function sharedVirtualHost(
-  graph: MeshGraph,
-  { service, port }: ReachedPort,
-  callerNamespace: string,
-  sharing: Sharing,
-): VirtualHost {
-  const view = service.namespace === callerNamespace ? "same-namespace" : "other-namespace";
-  const key = `virtual-host:${view}:${chainSubject(service, port)}:${port.port}`;
-  return sharing.once(graph, key, () =>
-    sharing.recall(key, [port, graph.splits.get(keyOf(service))], () =>
-      sharing.parts.share(virtualHostOf(graph, service, port, view)),
-    ),
-  );
-}
-
-function virtualHostOf(graph: MeshGraph, service: ServiceNode, port: PortNode, view: View): VirtualHost {
-  const named = { ...service, host: port.host };
-  return {
-    name: `outbound_virtual-host|${domainName(named)}`,
-    domains: hostNames(named, [port.port], view),
-    routes: [
-      {
-        match: { pathRegex: ".*", headers: [] },
-        clusters: clustersFor(graph, service, port),
-      },
-    ],
-  };
 }

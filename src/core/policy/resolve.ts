@@ -9,13 +9,13 @@ import { type Finding, tidyFindings } from "../base/finding.ts";
 import { keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { type ServiceNode, targetPortIn } from "../graph/service-node.ts";
-import { type Observation, PLAIN_OBSERVATION } from "../ir/observation.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
 import type { Upstream } from "../ir/upstream.ts";
 import { tlsOf } from "../model/mesh-config.ts";
 import type { Pod } from "../model/pod.ts";
 import { type InboundIr, resolveInbound } from "./inbound.ts";
+import { type ObservationIr, resolveObservation } from "./observation.ts";
 import { type OutboundIr, resolveOutbound } from "./outbound.ts";
 import type { Sharing } from "./sharing.ts";
 
@@ -28,7 +28,8 @@ export interface ResolvedProxy {
 export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): ResolvedProxy {
   const services = servicesOf(graph, pod);
   const metrics = isScraped(pod);
-  const name = proxyClass(pod, services, metrics);
+  const observation = resolveObservation(graph, pod, sharing);
+  const name = `${proxyClass(pod, services, metrics)}:${JSON.stringify(observation.observation)}`;
   return sharing.once(graph, name, () => {
     const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
     const outbound = resolveOutbound(graph, account, sharing);
@@ -42,7 +43,7 @@ export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): Reso
           inbound,
           metrics,
           tls: sharing.parts.share(tlsOf(graph.config)),
-          observation: PLAIN_OBSERVATION,
+          observation,
         },
         sharing,
       ),
@@ -83,16 +84,17 @@ interface Parts {
   readonly inbound: InboundIr;
   readonly metrics: boolean;
   readonly tls: TlsSettings;
-  readonly observation: Observation;
+  readonly observation: ObservationIr;
 }
 
 function assemble({ account, outbound, inbound, metrics, tls, observation }: Parts, { parts }: Sharing): ProxyIr {
   const upstreams: Upstream[] = [...outbound.upstreams, ...inbound.upstreams];
+  for (const one of observation.upstreams) if (!upstreams.some(({ name }) => name === one.name)) upstreams.push(one);
   if (metrics) upstreams.push(parts.share({ kind: "metrics", name: "envoy-metrics-cluster" }));
   return {
     serviceAccount: account,
     tls,
-    observation,
+    observation: observation.observation,
     ...(outbound.listener && { outbound: outbound.listener }),
     ...(inbound.listener && { inbound: inbound.listener }),
     routeTables: [...outbound.routeTables, ...inbound.routeTables],
