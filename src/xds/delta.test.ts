@@ -116,4 +116,16 @@ describe("stepDelta()", () => {
     assert.deepEqual(told.ask("endpoints", { resourceNamesSubscribe: ["a"] }), [["endpoints", ["a"], []]]);
     assert.deepEqual(told.ack("cluster"), [["route", ["r"], []]]);
   });
+
+  it("keeps newer resources from a client that starts, but not for ever", () => {
+    const client = new Told();
+    client.publish({ cluster: { a: "1" }, endpoints: { a: "1" } });
+    assert.deepEqual(client.ask("cluster"), [["cluster", ["a"], []]]);
+    assert.deepEqual(client.ack("cluster"), []);
+    assert.deepEqual(client.publish({ cluster: { b: "1" }, endpoints: { b: "1" } }), []);
+    assert.deepEqual(client.publish({ cluster: { c: "1" }, endpoints: { c: "1" } }), []);
+    assert.deepEqual(client.overdue(), [["cluster", ["c"], ["a"]]]);
+    client.ack("cluster");
+    assert.deepEqual(client.publish({ cluster: { d: "1" }, endpoints: { d: "1" } }), [["cluster", ["d"], ["c"]]]);
+  });
 });

@@ -29,6 +29,7 @@ import {
   type Progress,
   type Step,
   type StreamState,
+  takeResources,
   UNTOUCHED,
   withType,
 } from "./order.ts";
@@ -71,14 +72,14 @@ export function initialDelta(): DeltaState {
     route: type("route"),
     secret: type("secret"),
   };
-  return { target: undefined, types, nextNonce: 1, resumed: false };
+  return { target: undefined, types, nextNonce: 1, resumed: false, later: undefined, hurried: false };
 }
 
 /** @throws RequestRefused for a request that ends the stream. */
 export function stepDelta(state: DeltaState, mail: Mail<DeltaDiscoveryRequest>, limits: Limits): DeltaStep {
   switch (mail.kind) {
     case "resources":
-      return advance({ ...state, target: mail.resources }, DELTA);
+      return advance(takeResources(state, mail.resources), DELTA);
     case "overdue":
       return advance(giveUpWaiting(state), DELTA);
     case "request":

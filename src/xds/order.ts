@@ -11,6 +11,8 @@
  *   ask for it on a delta stream. So endpoints are sent again after their cluster. A changed listener needs no such
  *   thing: it takes the routes that Envoy has.
  * - A client that comes back and is still warming clusters asks for endpoints before clusters (`isWarming`).
+ * - An Envoy that starts asks for listeners once all of its first clusters are ready, and until then it must not see a
+ *   second version of them (`isStarting`).
  * - A cluster that is taken away while a listener or route still names it fails requests. It is taken away last, after
  *   listeners and routes were accepted. After a NACK Envoy goes on with the old listener or route, so the old clusters
  *   stay until a newer one is accepted.
@@ -57,6 +59,10 @@ export interface StreamState<T extends Progress> {
   readonly nextNonce: number;
   /** The client came with configuration from an earlier stream, and not all of its types have been heard of yet. */
   readonly resumed: boolean;
+  /** What was published since, while the client starts. */
+  readonly later: ProxyResources | undefined;
+  /** It took too long with something once: nothing newer is kept from it any more. */
+  readonly hurried: boolean;
 }
 
 export interface Plan<T> {
@@ -108,8 +114,36 @@ export function withType<T extends Progress>(state: StreamState<T>, kind: Resour
   return type === state.types[kind] ? state : { ...state, types: { ...state.types, [kind]: type } };
 }
 
+/** Takes what was published. It goes out with the next `advance`, unless the client must get through its start first. */
+export function takeResources<T extends Progress>(state: StreamState<T>, resources: ProxyResources): StreamState<T> {
+  return { ...state, later: resources };
+}
+
+/**
+ * True while an Envoy may be bringing up the clusters that it was sent first. All that it gets until then is of one
+ * snapshot.
+ *
+ * Envoy 1.40 counts the clusters that it waits for, and loses count if one of them comes again as another type, such as
+ * EDS that becomes STATIC: it then waits for ever, without asking for listeners and without opening a port. Clusters
+ * that come twice with endpoints that come once did the same (envoyproxy/envoy#13874, #21425). A client that has no
+ * endpoints to ask for has its clusters ready at once.
+ */
+function isStarting<T extends Progress>({ target, types, hurried }: StreamState<T>): boolean {
+  if (hurried || target === undefined) return false;
+  return types.cluster.subscribed && !types.listener.subscribed && target.endpoints.byName.size > 0;
+}
+
+function withNewest<T extends Progress>(state: StreamState<T>): StreamState<T> {
+  if (state.later === undefined || isStarting(state)) return state;
+  return { ...state, target: state.later, later: undefined };
+}
+
 /** Sends all that may be sent now. */
-export function advance<T extends Progress, R>(start: StreamState<T>, dialect: Dialect<T, R>): Step<StreamState<T>, R> {
+export function advance<T extends Progress, R>(
+  before: StreamState<T>,
+  dialect: Dialect<T, R>,
+): Step<StreamState<T>, R> {
+  const start = withNewest(before);
   const { target } = start;
   if (target === undefined) return { state: start, responses: [], notes: [] };
   const steps: Step<StreamState<T>, R>[] = [];
@@ -157,7 +191,7 @@ function send<T extends Progress, R>(
 
 /** Stops holding anything back for responses that were not answered in time, and for types not asked for in time. */
 export function giveUpWaiting<T extends Progress>(state: StreamState<T>): StreamState<T> {
-  let next: StreamState<T> = { ...state, resumed: false };
+  let next: StreamState<T> = { ...state, resumed: false, hurried: true };
   for (const kind of SEND_ORDER) {
     const type = next.types[kind];
     if (type.waiting !== undefined)
@@ -169,7 +203,7 @@ export function giveUpWaiting<T extends Progress>(state: StreamState<T>): Stream
 /** True if something is held back until the client says something, so that a deadline makes sense. */
 export function isHeldBack<T extends Progress, R>(state: StreamState<T>, dialect: Dialect<T, R>): boolean {
   const { cluster } = state.types;
-  if (SEND_ORDER.some((kind) => isBlocked(state.types[kind]))) return true;
+  if (state.later !== undefined || SEND_ORDER.some((kind) => isBlocked(state.types[kind]))) return true;
   if (!state.resumed || state.target === undefined) return false;
   return !cluster.subscribed || !dialect.plan(cluster, state.target.cluster, false).complete;
 }

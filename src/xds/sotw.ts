@@ -33,6 +33,7 @@ import {
   type Progress,
   type Step,
   type StreamState,
+  takeResources,
   UNTOUCHED,
   withType,
 } from "./order.ts";
@@ -70,6 +71,8 @@ export function initialSotw(): SotwState {
     types: { cluster: type, endpoints: type, listener: type, route: type, secret: type },
     nextNonce: 1,
     resumed: false,
+    later: undefined,
+    hurried: false,
   };
 }
 
@@ -77,7 +80,7 @@ export function initialSotw(): SotwState {
 export function stepSotw(state: SotwState, mail: Mail<DiscoveryRequest>, limits: Limits): SotwStep {
   switch (mail.kind) {
     case "resources":
-      return advance({ ...state, target: mail.resources }, SOTW);
+      return advance(takeResources(state, mail.resources), SOTW);
     case "overdue":
       return advance(giveUpWaiting(state), SOTW);
     case "request":

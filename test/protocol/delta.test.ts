@@ -240,10 +240,27 @@ describe("delta stream", () => {
     await stream.accept("cluster");
     stream.send("endpoints", { resourceNamesSubscribe: ["a", "b"] });
     await stream.accept("endpoints");
+    stream.send("listener");
+    await stream.accept("listener");
     world.cache.publish(proxy, resources({ cluster: { a: "2", b: "1" }, endpoints: { a: "1", b: "1" } }));
     const cluster = await stream.next("cluster");
     assert.deepEqual(namesIn(await stream.accept("endpoints")), ["a"]);
     stream.ack(cluster);
     await stream.quiet();
+  });
+
+  it("gives a client that starts one snapshot until it asks for listeners", async () => {
+    const { proxy, stream } = await open(resources({ cluster: { a: "1", b: "1" }, endpoints: { a: "1", b: "1" } }));
+    stream.send("cluster");
+    await stream.accept("cluster");
+    world.cache.publish(proxy, resources({ cluster: { a: "2" }, endpoints: { a: "2" }, listener: { l: "2" } }));
+    await stream.quiet();
+    stream.send("endpoints", { resourceNamesSubscribe: ["a", "b"] });
+    assert.deepEqual(namesIn(await stream.accept("endpoints")), ["a", "b"]);
+    await stream.quiet();
+    stream.send("listener");
+    assert.deepEqual(namesIn(await stream.accept("cluster")), ["a"]);
+    assert.deepEqual(namesIn(await stream.accept("endpoints")), ["a"]);
+    assert.deepEqual(namesIn(await stream.accept("listener")), ["l"]);
   });
 });

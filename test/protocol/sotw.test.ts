@@ -99,20 +99,40 @@ describe("state-of-the-world stream", () => {
   });
 
   it("sends nothing to a client that comes back with the same versions", async () => {
-    const contents = resources({ cluster: { a: "1" }, endpoints: { a: "1", b: "1" } });
-    const { proxy, stream, connection } = await open(contents);
+    const listener = { l: "1" };
+    const { proxy, stream, connection } = await open(
+      resources({ cluster: { a: "1" }, endpoints: { a: "1", b: "1" }, listener }),
+    );
     stream.send("cluster");
     const cluster = await stream.accept("cluster");
     stream.send("endpoints", { resourceNames: ["a"] });
     const endpoints = await stream.accept("endpoints");
+    stream.send("listener");
+    const listeners = await stream.accept("listener");
     connection.destroy();
     const again = new SotwStream(await world.connect(proxy));
     // An old nonce means nothing on a new stream.
     again.send("cluster", { versionInfo: cluster.versionInfo, responseNonce: cluster.nonce });
     again.send("endpoints", { resourceNames: ["a"], versionInfo: endpoints.versionInfo });
+    again.send("listener", { versionInfo: listeners.versionInfo });
     await again.quiet(300);
-    world.cache.publish(proxy, resources({ cluster: { a: "1" }, endpoints: { a: "2", b: "1" } }));
+    world.cache.publish(proxy, resources({ cluster: { a: "1" }, endpoints: { a: "2", b: "1" }, listener }));
     await again.accept("endpoints");
+  });
+
+  it("gives a client that starts one snapshot until it asks for listeners", async () => {
+    const { proxy, stream } = await open(resources({ cluster: { a: "c1" }, endpoints: { a: "e1" } }));
+    stream.send("cluster");
+    await stream.accept("cluster");
+    world.cache.publish(proxy, resources({ cluster: { a: "c2" }, endpoints: { a: "e2" }, listener: { l: "l2" } }));
+    await stream.quiet();
+    stream.send("endpoints", { resourceNames: ["a"] });
+    assert.deepEqual(bodiesIn(await stream.accept("endpoints")), ["e1"]);
+    await stream.quiet();
+    stream.send("listener");
+    assert.deepEqual(bodiesIn(await stream.accept("cluster")), ["c2"]);
+    assert.deepEqual(bodiesIn(await stream.accept("endpoints")), ["e2"]);
+    assert.deepEqual(bodiesIn(await stream.accept("listener")), ["l2"]);
   });
 
   it("sends clusters twice when some are to go: old and new, then new", async () => {
