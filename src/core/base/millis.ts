@@ -17,6 +17,8 @@ const UNITS: Readonly<Record<string, Millis>> = {
   h: 3_600_000,
 };
 const WHOLE = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))*$/;
+/** Go counts nanoseconds in 64 bits: some 292 years. */
+const LONGEST: Millis = 2 ** 63 / 1e6;
 const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g;
 
 /**
@@ -31,5 +33,6 @@ export function parseDuration(text: string): Millis | undefined {
     (total, [, amount, unit]) => total + Number(amount) * (UNITS[unit ?? ""] ?? 0),
     0,
   );
+  if (sum >= LONGEST) return undefined;
   return text.startsWith("-") ? -sum : sum;
 }

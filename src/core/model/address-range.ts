@@ -4,7 +4,6 @@
  * @module
  */
 import * as v from "valibot";
-import { AnyText } from "./fields.ts";
 
 export interface AddressRange {
   /** As written, in lower case. Bits beyond the prefix do not count. */
@@ -19,18 +18,7 @@ const LENGTH = /^(?:0|[1-9]\d{0,2})$/;
 const Ipv4 = v.pipe(v.string(), v.ipv4());
 const Ipv6 = v.pipe(v.string(), v.ipv6());
 
-/** `10.0.0.0/8` or `fd00::/8`. */
-export const AddressRangeText = v.pipe(
-  AnyText,
-  v.rawTransform(({ dataset, addIssue, NEVER }): AddressRange => {
-    const range = parseAddressRange(dataset.value);
-    if (range !== undefined) return range;
-    addIssue({ message: 'a range of addresses such as "10.0.0.0/8"' });
-    return NEVER;
-  }),
-);
-
-/** @returns undefined where Go's `net.ParseCIDR` would refuse the text. */
+/** `10.0.0.0/8` or `fd00::/8`. @returns undefined where Go's `net.ParseCIDR` would refuse the text. */
 export function parseAddressRange(text: string): AddressRange | undefined {
   const [address = "", length = "", ...more] = text.toLowerCase().split("/");
   const most = v.is(Ipv4, address) ? IPV4_BITS : v.is(Ipv6, address) ? IPV6_BITS : -1;

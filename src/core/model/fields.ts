@@ -7,6 +7,8 @@ import * as v from "valibot";
 import { type Millis, parseDuration } from "../base/millis.ts";
 import { compareText } from "../base/ref.ts";
 
+export type NonEmpty<T> = readonly [T, ...T[]];
+
 const NAME_LENGTH = 253;
 const LABEL_LENGTH = 63;
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
@@ -66,6 +68,19 @@ export function fieldsOf<const E extends v.ObjectEntries>(entries: E) {
 /** Absent is empty. */
 export function listOf<S extends v.GenericSchema>(item: S) {
   return v.nullish(v.array(item, "a list"), []);
+}
+
+/** A list that has something in it. */
+export function someOf<const S extends v.GenericSchema>(item: S, what: string) {
+  return v.pipe(
+    v.array(item, `a list of ${what}`),
+    v.rawTransform(({ dataset, addIssue, NEVER }): NonEmpty<v.InferOutput<S>> => {
+      const [first, ...more] = dataset.value;
+      if (first !== undefined) return [first, ...more];
+      addIssue({ message: `a list of ${what}, at least one` });
+      return NEVER;
+    }),
+  );
 }
 
 /** Absent is the default, and so is the empty text or zero: to Go they are one. */

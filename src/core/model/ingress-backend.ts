@@ -6,7 +6,7 @@
  * @module
  */
 import * as v from "valibot";
-import { type AddressRange, AddressRangeText, parseAddressRange } from "./address-range.ts";
+import { type AddressRange, parseAddressRange } from "./address-range.ts";
 import { AnyText, Flag, fieldsOf, listOf, NameText, Port, Text } from "./fields.ts";
 import { isHostOrWildcard } from "./host-name.ts";
 import { defineKind, type Kind, type Note } from "./kind.ts";
@@ -68,17 +68,17 @@ const Backend = fieldsOf({
 const SOURCES = ["Service", "AuthenticatedPrincipal", "IPRange"] as const;
 const Source = v.pipe(
   fieldsOf({ kind: v.picklist(SOURCES, `one of ${SOURCES.join(", ")}`), name: NameText, namespace: Text }),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const input = dataset.value;
+  v.rawTransform(({ dataset: { value: input }, addIssue, NEVER }): IngressSource => {
     const { kind, name, namespace } = input;
-    const at = (key: "name" | "namespace") =>
-      [{ type: "object", origin: "value", input, key, value: input[key] }] as const;
-    if (kind === "Service" && namespace === "")
-      addIssue({ message: "the Service's namespace", input: namespace, path: [...at("namespace")] });
-    const range = v.safeParse(AddressRangeText, name);
-    if (kind === "IPRange" && !range.success)
-      addIssue({ message: range.issues[0].message, input: name, path: [...at("name")] });
+    if (kind === "AuthenticatedPrincipal") return { kind, name };
+    if (kind === "Service" && namespace !== "") return { kind, namespace, name };
+    const range = kind === "IPRange" ? parseAddressRange(name) : undefined;
+    if (range !== undefined) return { kind: "IPRange", range };
+    const key = kind === "IPRange" ? "name" : "namespace";
+    const message = kind === "IPRange" ? 'a range of addresses such as "10.0.0.0/8"' : "the Service's namespace";
+    const step = { type: "object", origin: "value", input, key, value: input[key] } as const;
+    addIssue({ message, input: input[key], path: [step] });
+    return NEVER;
   }),
 );
 
@@ -102,7 +102,7 @@ export const IngressBackend: Kind<IngressBackend> = defineKind({
           kind: "IngressBackend",
           meta,
           backends: spec.backends,
-          sources: spec.sources.map(toSource),
+          sources: spec.sources,
           matches: spec.matches,
           status,
         },
@@ -120,19 +120,4 @@ function haveDuplicates(backends: readonly IngressBackendPort[], note: Note): bo
     `must be another Service or port than spec.backends[${first}]: take one out`,
   );
   return true;
-}
-
-function toSource({ kind, name, namespace }: v.InferOutput<typeof Source>): IngressSource {
-  switch (kind) {
-    case "Service":
-      return { kind, namespace, name };
-    case "AuthenticatedPrincipal":
-      return { kind, name };
-    case "IPRange":
-      return { kind, range: parseAddressRange(name) ?? unread(name) };
-  }
-}
-
-function unread(range: string): never {
-  throw new Error(`the schema let ${range} through`);
 }

@@ -4,14 +4,13 @@
  * @module
  */
 import * as v from "valibot";
-import { Flag, fieldsOf, filled, listOf, NameText } from "./fields.ts";
+import { Flag, fieldsOf, filled, listOf, NameText, type NonEmpty, someOf } from "./fields.ts";
 import { ReadHeaderName } from "./header.ts";
 import { Pattern } from "./regex.ts";
 
 /** All entries together are one question. */
 export interface HttpDescriptor {
-  /** At least one. */
-  readonly entries: readonly DescriptorEntry[];
+  readonly entries: NonEmpty<DescriptorEntry>;
 }
 
 export type DescriptorEntry =
@@ -25,8 +24,7 @@ export type DescriptorEntry =
       readonly kind: "headerValueMatch";
       readonly key: string;
       readonly value: string;
-      /** At least one. */
-      readonly headers: readonly HeaderMatcher[];
+      readonly headers: NonEmpty<HeaderMatcher>;
       readonly expectMatch: boolean;
     };
 
@@ -67,8 +65,6 @@ const Header = v.pipe(
   }),
 );
 
-const Headers = v.pipe(v.array(Header, "a list of headers"), v.minLength(1, "a list of at least one header"));
-
 const Entry = v.pipe(
   fieldsOf({
     genericKey: v.nullish(fieldsOf({ value: NameText, key: filled(NameText, "generic_key") })),
@@ -77,7 +73,7 @@ const Entry = v.pipe(
     headerValueMatch: v.nullish(
       fieldsOf({
         value: NameText,
-        headers: Headers,
+        headers: someOf(Header, "headers"),
         key: filled(NameText, "header_match"),
         expectMatch: v.nullish(Flag, true),
       }),
@@ -98,8 +94,4 @@ const Entry = v.pipe(
 );
 
 /** Absent is empty. */
-export const GlobalDescriptors = listOf(
-  fieldsOf({
-    entries: v.pipe(v.array(Entry, "a list of entries"), v.minLength(1, "a list of at least one entry")),
-  }),
-);
+export const GlobalDescriptors = listOf(fieldsOf({ entries: someOf(Entry, "entries") }));

@@ -14,6 +14,7 @@ import {
   listOf,
   NameText,
   Port,
+  someOf,
   wholeBetween,
 } from "./fields.ts";
 import { HeaderName, HeaderValue } from "./header.ts";
@@ -77,18 +78,8 @@ const Service = {
   failOpen: v.nullish(Flag, true),
 } as const;
 
-const TcpDescriptors = v.pipe(
-  v.array(
-    fieldsOf({
-      entries: v.pipe(
-        v.array(fieldsOf({ key: NameText, value: NameText }), "a list of entries"),
-        v.minLength(1, "a list of at least one entry"),
-      ),
-    }),
-    "a list of descriptors",
-  ),
-  v.minLength(1, "a list of at least one descriptor"),
-);
+const TcpEntry = fieldsOf({ key: NameText, value: NameText });
+const TcpDescriptors = someOf(fieldsOf({ entries: someOf(TcpEntry, "entries") }), "descriptors");
 
 const GlobalTcp = fieldsOf({ ...Service, descriptors: TcpDescriptors });
 const GlobalHttp = fieldsOf({

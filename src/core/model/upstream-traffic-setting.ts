@@ -6,7 +6,7 @@
  */
 import type * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
-import { fieldsOf } from "./fields.ts";
+import { fieldsOf, type NonEmpty } from "./fields.ts";
 import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
 import type { HttpDescriptor } from "./rate-limit-descriptor.ts";
@@ -64,8 +64,7 @@ interface GlobalLimit {
 }
 
 export interface GlobalTcpLimit extends GlobalLimit {
-  /** At least one, each of at least one entry. */
-  readonly descriptors: readonly { readonly entries: readonly { readonly key: string; readonly value: string }[] }[];
+  readonly descriptors: NonEmpty<{ readonly entries: NonEmpty<{ readonly key: string; readonly value: string }> }>;
 }
 
 export interface GlobalHttpLimit extends GlobalLimit {

@@ -218,6 +218,13 @@ describe("both webhooks, given what no API server sends", () => {
     ["specs.smi-spec.io", "v1alpha4", "TCPRoute"],
     ["split.smi-spec.io", "v1alpha2", "TrafficSplit"],
     ["config.openservicemesh.io", "v1alpha2", "MeshConfig"],
+    ["config.openservicemesh.io", "v1alpha2", "MeshRootCertificate"],
+    ["config.openservicemesh.io", "v1alpha2", "ExtensionService"],
+    ["policy.openservicemesh.io", "v1alpha1", "Egress"],
+    ["policy.openservicemesh.io", "v1alpha1", "IngressBackend"],
+    ["policy.openservicemesh.io", "v1alpha1", "Retry"],
+    ["policy.openservicemesh.io", "v1alpha1", "Telemetry"],
+    ["policy.openservicemesh.io", "v1alpha1", "UpstreamTrafficSetting"],
   ] as const) {
     it(`/validate: anything that calls itself ${kind} is answered in order`, async () => {
       const anything = fc.jsonValue({ maxDepth: 4 });
@@ -232,6 +239,11 @@ describe("both webhooks, given what no API server sends", () => {
             rules: anything,
             matches: anything,
             backends: anything,
+            hosts: anything,
+            ports: anything,
+            rateLimit: anything,
+            accessLog: anything,
+            provider: anything,
           }),
         }),
       );

@@ -30,6 +30,12 @@ type Code = Finding["code"];
 /** They cost time to read, which health checks and other reviews wait for. */
 const CROWDED = ["labels", "annotations"] as const;
 const MOST_ENTRIES = 10_000;
+/** The parts of an object that OSM's webhook looked at. */
+const REFUSED_PARTS: Readonly<Partial<Record<string, RegExp>>> = {
+  Egress: /^spec\.matches/,
+  IngressBackend: /^spec\.(?:backends|sources)/,
+  MeshRootCertificate: /^spec/,
+};
 /** What can be known without other objects: those may come a moment later. */
 const ALONE: readonly Code[] = [
   "target-namespace-mismatch",
@@ -69,8 +75,12 @@ function isError(one: Finding): boolean {
   return severityOf(one) === "error";
 }
 
-/** What OSM's webhook refused: a TrafficTarget elsewhere than its destination, or whose destination is nowhere. */
+/**
+ * What OSM's webhook refused (platform spec 4.2). Of TrafficTargets: one elsewhere than its destination, or whose
+ * destination is nowhere.
+ */
 function refuses({ about, code, path }: Finding, { validateTrafficTarget }: ValidationSettings): boolean {
+  if (code === "object-invalid") return REFUSED_PARTS[about.kind]?.test(path) ?? false;
   if (about.kind !== "TrafficTarget" || path !== "spec.destination.namespace") return false;
   return validateTrafficTarget && (code === "target-namespace-mismatch" || code === "target-identity-kind");
 }
