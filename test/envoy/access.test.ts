@@ -98,7 +98,7 @@ describe("access", () => {
       assert.equal(body, "RBAC: access denied");
       assert.equal((await mesh.get("people/bob", `${API}/orders`, { method: "POST" })).status, 200);
     });
-    it("refuses the connection of an account without any TrafficTarget", async () => {
+    it("P2: refuses the connection of an account without any TrafficTarget", async () => {
       const { status, error } = await mesh.get("people/carol", `${API}/books/7`, READER);
       assert.equal(status, 0);
       assert.equal(error, "ECONNREFUSED");
@@ -126,11 +126,11 @@ describe("access", () => {
   });
 
   describe("SMI mode, TCP", () => {
-    it("closes a connection that no TrafficTarget allows", async () => {
+    it("T2: closes a connection that no TrafficTarget allows", async () => {
       const { data } = await mesh.tcp("people/alice", { host: "echo.shop", port: 9000, send: "hello\n" });
       assert.equal(data, "");
     });
-    it("echoes within 2 s of its TCPRoute and TrafficTarget, and is closed within 2 s of their end", async () => {
+    it("T3: echoes within 2 s of its TCPRoute and TrafficTarget, and is closed within 2 s of their end", async () => {
       await mesh.apply(ECHO_ROUTE, ALICE_ECHOES);
       await mesh.eventually("an echo", SOON, async () => {
         const { data } = await mesh.tcp("people/alice", {
@@ -165,7 +165,7 @@ describe("access", () => {
   });
 
   describe("permissive mode", () => {
-    it("lets everybody in the mesh through, and nobody any more when it is switched off", async () => {
+    it("P1, T1: lets everybody in the mesh through, and nobody any more when it is switched off", async () => {
       await mesh.apply(meshConfig({ permissive: true }));
       await mesh.eventually("carol is served", SOON, async () => {
         assert.equal((await mesh.get("people/carol", `${API}/anything`)).status, 200);

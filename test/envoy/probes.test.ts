@@ -80,7 +80,7 @@ after(async () => {
 });
 
 describe("through a real Envoy, an HTTP probe", () => {
-  it("reaches its own container's application at the path that it was written with", async () => {
+  it("H1: reaches its own container's application at the path that it was written with", async () => {
     assert.equal(await statusOf(15901, "/osm-liveness-probe/web"), 200);
     assert.equal(web.seen.at(-1)?.line, "GET /healthz");
     assert.equal(await statusOf(15901, "/osm-liveness-probe/web2"), 200);

@@ -77,7 +77,7 @@ describe("TrafficSplit", () => {
     [50, 50],
     [0, 100],
   ] as const) {
-    it(`gives ${v1} and ${v2} percent of ${REQUESTS} requests within ${TOLERANCE} points`, async () => {
+    it(`C1, C2: gives ${v1} and ${v2} percent of ${REQUESTS} requests within ${TOLERANCE} points`, async () => {
       await splitInForce("books.store", { "books-v1": 100, "books-v2": 0 }, "http://books.store", "books-v1");
       await mesh.apply(trafficSplit(SPLIT, "books.store", { "books-v1": v1, "books-v2": v2 }));
       await mesh.eventually("v2 answers", 2000, async () =>
@@ -97,7 +97,7 @@ describe("TrafficSplit", () => {
     "books.store:80",
     "books.store.svc.cluster.local:80",
   ]) {
-    it(`understands ${root} as the root`, async () => {
+    it(`C3: understands ${root} as the root`, async () => {
       await splitInForce("books", { "books-v1": 100, "books-v2": 0 }, "http://books.store", "books-v1");
       await splitInForce(root, { "books-v1": 0, "books-v2": 100 }, "http://books.store", "books-v2");
     });
