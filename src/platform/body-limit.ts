@@ -6,15 +6,20 @@
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
 const TOO_LARGE = 413;
+/**
+ * Bytes of a body that is too large which are taken and thrown away, so that its sender reads our answer: one that is
+ * still sending when the connection ends sees that alone. Who states more than that is answered at once.
+ */
+const COURTESY = 16 << 20;
 
 /** @param limit - In bytes. Bodies above it are answered with 413; the handler sees at most `limit` bytes of one. */
 export function limitBody(handler: FetchHandler, limit: number): FetchHandler {
   return (request) => {
     if (request.method === "GET" || request.method === "HEAD") return handler(request);
     const stated = request.headers.get("content-length");
-    // With a length, the runtime reads no more than that.
-    if (stated !== null) return Number(stated) > limit ? tooLarge(limit) : handler(request);
     const { body } = request;
+    // With a length, the runtime reads no more than that.
+    if (stated !== null) return Number(stated) > limit ? refuse(body, Number(stated), limit) : handler(request);
     if (body === null) return handler(request);
     return handleCounted(request, body, { handler, limit });
   };
@@ -50,6 +55,14 @@ function countBytes(
   });
   return { body: body.pipeThrough(counter), exceeded: () => size > limit };
 }
+
+async function refuse(body: ReadableStream<Uint8Array> | null, stated: number, limit: number): Promise<Response> {
+  if (body !== null && stated <= COURTESY) await body.pipeTo(new WritableStream()).catch(ignore);
+  return tooLarge(limit);
+}
+
+/** The sender went away, or was too slow: nobody is left to answer. */
+function ignore(): void {}
 
 function tooLarge(limit: number): Response {
   const problem = {

@@ -71,6 +71,23 @@ describe("HTTP server", () => {
     }
   });
 
+  it("takes a body that is too large to its end, so that its sender reads the answer", async () => {
+    const { port } = await serve({ limits: { bodyBytes: 10 } });
+    const socket = connect(port, HOST);
+    const answer = raw(socket, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n");
+    let broken: unknown;
+    socket.on("error", (error) => {
+      broken = error;
+    });
+    for (let part = 0; part < 3; part++) {
+      await pause(50);
+      assert.ok(socket.writable, `the connection ended before part ${part}`);
+      socket.write("x".repeat(1_000_000));
+    }
+    assert.equal(statusOf(await answer), "413");
+    assert.equal(broken, undefined);
+  });
+
   it("gives up on a slow header, a slow body and an idle connection, and on nothing else", async () => {
     const { port } = await serve({
       fetch: async (request) => {
