@@ -187,11 +187,26 @@ export async function resetLoad(ns: string): Promise<void> {
 
 /** Every request of both clients since the last reset was answered well, and there were enough of them. */
 export async function expectNoFailure(ns: string, seconds: number): Promise<void> {
-  for (const [i, tally] of (await tallies(ns)).entries()) {
+  const counted = await tallies(ns);
+  if (counted.some(({ requests, ok }) => requests !== ok)) console.error(await loggedFailures(ns));
+  for (const [i, tally] of counted.entries()) {
     assert.equal(tally.requests - tally.ok, 0, `${CLIENTS[i]}: ${JSON.stringify(tally)}`);
     // A third of what was due: the machine may be busy, and the test must still have tested something.
     assert.ok(tally.requests > (seconds * RATE) / 3, `${CLIENTS[i]}: only ${tally.requests} requests in ${seconds} s`);
   }
+}
+
+/** What the proxies on both sides logged of requests that were not answered well. */
+async function loggedFailures(ns: string): Promise<string> {
+  const names = (await kubectl(["-n", ns, "get", "pods", "-o", "name"])).trim().split("\n");
+  const logs = await Promise.all(
+    names.map(async (name) => {
+      const log = await kubectl(["-n", ns, "logs", name, "-c", "envoy", "--tail=-1"]).catch(String);
+      const failures = log.split("\n").filter((line) => /"response_code":(0|[45]\d\d)\b/.test(line));
+      return [`${name}: ${failures.length} failures`, ...failures.slice(-20)].join("\n");
+    }),
+  );
+  return logs.join("\n");
 }
 
 async function tallies(ns: string): Promise<readonly Tally[]> {
