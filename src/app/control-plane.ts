@@ -8,7 +8,7 @@ import { SYSTEM_CLOCK as CA_CLOCK } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
 import { identityFromPeer } from "../ca/peer.ts";
-import { parseCertificate } from "../ca/pki.ts";
+import { parseCertificate } from "../ca/pki-read.ts";
 import { openBuiltin, type RootMaterial } from "../ca/providers/builtin.ts";
 import { adsServerName } from "../ca/subject.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../core/base/identity.ts";

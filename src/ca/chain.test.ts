@@ -10,7 +10,7 @@ import { Authority } from "./authority.ts";
 import { type KeyKind, makeKeyPair } from "./keys.ts";
 import type { Leaf } from "./leaf.ts";
 import { parsePem, toPem } from "./pem.ts";
-import { parseCertificate } from "./pki.ts";
+import { parseCertificate } from "./pki-read.ts";
 import { makeRoot, openBuiltin, type RootMaterial } from "./providers/builtin.ts";
 import type { LeafSubject } from "./subject.ts";
 

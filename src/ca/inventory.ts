@@ -6,7 +6,7 @@
 import type { ServiceAccountName } from "../core/base/identity.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import type { Leaf } from "./leaf.ts";
-import { parseCertificate } from "./pki.ts";
+import { parseCertificate } from "./pki-read.ts";
 
 export interface Inventory {
   /** `signing`: new leaves lead to it. */

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Redacted } from "../core/base/redacted.ts";
 import { makeKeyPair, toKeyPem } from "./keys.ts";
 import { parsePem, toPem, Unreadable } from "./pem.ts";
-import { parseCertificate, splitChain } from "./pki.ts";
+import { parseCertificate, splitChain } from "./pki-read.ts";
 import { parsePrivateKey } from "./private-key.ts";
 import { makeRoot } from "./providers/builtin.ts";
 

@@ -8,7 +8,7 @@ import { Redacted } from "../../core/base/redacted.ts";
 import { Authority } from "../authority.ts";
 import { rsaKind } from "../keys.ts";
 import { parsePem, toPem } from "../pem.ts";
-import { parseCertificate } from "../pki.ts";
+import { parseCertificate } from "../pki-read.ts";
 import type { CertificateProvider } from "../provider.ts";
 import { IssueRefused, type RootRefusal, RootRefused } from "../refusal.ts";
 import { fromSecretData, makeRoot, openBuiltin, ROOT_LIFE, type RootMaterial, toSecretData } from "./builtin.ts";

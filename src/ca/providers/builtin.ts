@@ -8,7 +8,8 @@ import { Redacted } from "../../core/base/redacted.ts";
 import type { Signer } from "../certificate.ts";
 import { type KeyKind, P256 } from "../keys.ts";
 import { Unreadable } from "../pem.ts";
-import { createRoot, openSigner, parseCertificate, splitChain } from "../pki.ts";
+import { createRoot, openSigner } from "../pki.ts";
+import { parseCertificate, splitChain } from "../pki-read.ts";
 import type { CertificateProvider, ChainRequest, IssuedChain } from "../provider.ts";
 import { IssueRefused, RootRefused } from "../refusal.ts";
 
