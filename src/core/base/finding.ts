@@ -123,9 +123,53 @@ export const FINDINGS = {
     severity: "error",
     help: "Two pods carry the same osm-proxy-uuid label. If they are of one account, neither proxy is let in until one is removed.",
   },
+  "policy-disabled": {
+    severity: "warning",
+    help: "A feature flag of the MeshConfig turns this kind off. The object has no effect.",
+  },
+  "range-ipv6": {
+    severity: "error",
+    help: "A range of IPv6 addresses, which the sidecar does not carry. It is left out; if it was the only one, nothing is allowed.",
+  },
+  "egress-mesh-wide": {
+    severity: "warning",
+    help: "Mesh-wide egress is on, so Egress objects neither open nor narrow anything.",
+  },
+  "egress-setting-missing": {
+    severity: "error",
+    help: "An Egress names an UpstreamTrafficSetting that does not exist in its namespace. It opens nothing until it does, as in OSM.",
+  },
+  "egress-routes-missing": {
+    severity: "error",
+    help: "An Egress names an HTTPRouteGroup that does not exist in its namespace. The requests of that group get 404.",
+  },
+  "egress-hosts-missing": {
+    severity: "error",
+    help: "An Egress with an http port lists no host. It allows no HTTP request.",
+  },
+  "egress-hosts-unused": {
+    severity: "warning",
+    help: "The hosts of an Egress do not narrow one of its ports as they may seem to.",
+  },
+  "egress-conflict": {
+    severity: "error",
+    help: "Two Egress objects of one source say different things about the same host or address on one port. The older one, then the first by name, is in force.",
+  },
   "mesh-config-name": {
     severity: "warning",
     help: "Only the MeshConfig named osm-mesh-config in the mesh namespace has an effect.",
+  },
+  "mesh-config-no-effect": {
+    severity: "warning",
+    help: "A field of the MeshConfig is set that has no effect here. It is kept so that manifests of OSM apply unchanged.",
+  },
+  "pods-need-restart": {
+    severity: "warning",
+    help: "A field of the MeshConfig reaches a pod only when it is created, and these pods have another value. Restart them.",
+  },
+  "proxy-limit": {
+    severity: "error",
+    help: "More proxies want to connect than sidecar.maxDataPlaneConnections allows to one control plane. Those named get no configuration.",
   },
   "proxy-rejected": {
     severity: "error",

@@ -11,6 +11,8 @@ import { keyOf, type NamespacedName } from "../base/ref.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../model/mesh-config.ts";
 import { MONITORED_BY } from "../model/namespace.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import { type EgressNode, linkEgress } from "./egress.ts";
+import { podsBehind } from "./injected.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
 import type { ServiceNode } from "./service-node.ts";
 import { linkServices } from "./services.ts";
@@ -32,6 +34,8 @@ export interface MeshGraph {
   /** By the root's `namespace/name`, and by the `namespace/name` of each backend. */
   readonly splits: ReadonlyMap<string, SplitNode>;
   readonly splitsOver: ReadonlyMap<string, readonly SplitNode[]>;
+  /** Egress objects by the account that they are for; the oldest first. */
+  readonly egressFrom: ReadonlyMap<string, readonly EgressNode[]>;
 }
 
 export function buildGraph(
@@ -45,9 +49,11 @@ export function buildGraph(
   const memberSplits = [...snapshot.objects.TrafficSplit.values()].filter(({ meta }) => isMember(meta.namespace));
   const splits = linkSplits(memberSplits, byKey);
   const targets = linkTargets(snapshot, isMember);
+  const config = configOf(snapshot, settings);
+  const egress = linkEgress(snapshot, config, isMember);
   const graph: MeshGraph = {
     settings,
-    config: configOf(snapshot, settings),
+    config,
     pods: pods.index,
     services: linked.services,
     servicesOf: groupBy(linked.services, (service) => service.accounts),
@@ -55,13 +61,16 @@ export function buildGraph(
     targetsFrom: groupBy(targets.targets, (target) => target.sources),
     splits: splits.byRoot,
     splitsOver: groupBy([...splits.byRoot.values()], ({ backends }) => backends.map(({ service }) => service)),
+    egressFrom: groupBy(egress.nodes, ({ sources }) => sources),
   };
   const findings = [
     ...pods.findings,
     ...linked.findings,
     ...splits.findings,
     ...targets.findings,
+    ...egress.findings,
     ...strayConfigs(snapshot, settings),
+    ...podsBehind(pods.index, graph.config),
   ];
   return { graph, findings: tidyFindings(findings) };
 }
