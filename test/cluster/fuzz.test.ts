@@ -17,9 +17,6 @@ const ROUNDS = 3;
 const MEBIBYTE = 1024 * 1024;
 const LIMIT_BYTES = 3 * MEBIBYTE;
 
-/** Ours, or the API server's where our answer came while it was still sending. */
-const TOO_LARGE: readonly number[] = [413, 502, 503];
-
 interface Answer {
   readonly status: number;
   readonly body: string;
@@ -41,7 +38,7 @@ after(async () => {
   await deleteNamespaces(NAMESPACE);
 }, WAIT);
 
-/** By way of the API server, which answers 502 or 503 where the connection ended before the whole body was taken. */
+/** By way of the API server, which would make 500 or 502 of a connection that ends before the whole body was taken. */
 async function post(path: string, body: string): Promise<Answer> {
   const service = `/api/v1/namespaces/${MESH_NAMESPACE}/services/https:osm-injector:9090/proxy`;
   const answer = await fetch(`http://127.0.0.1:${apiServer.port}${service}${path}?timeout=10s`, {
@@ -90,8 +87,8 @@ const CASES: readonly (readonly [string, () => string, readonly (number | "decid
   ["a pod of wrong types", () => review({ metadata: 1, spec: { containers: "all", volumes: {} } }), ["decided"]],
   ["a pod with half a million empty containers", () => review({ spec: { containers: many(500_000) } }), ["decided"]],
   ["a pod with 100,000 labels", () => review(withLabels(100_000)), ["decided"]],
-  ["a pod with a million labels", () => review(withLabels(1_000_000)), TOO_LARGE],
-  ["a pod of 8 MiB", () => review({ ...POD, note: "x".repeat(8 * MEBIBYTE) }), TOO_LARGE],
+  ["a pod with a million labels", () => review(withLabels(1_000_000)), [413]],
+  ["a pod of 8 MiB", () => review({ ...POD, note: "x".repeat(8 * MEBIBYTE) }), [413]],
   ["another kind", () => review({}, { kind: { group: "apps", version: "v1", kind: "Deployment" } }), ["decided"]],
   ["a kind with a name without end", () => review({}, { kind: { ...KIND, kind: "K".repeat(MEBIBYTE) } }), [400]],
 ];
@@ -152,8 +149,7 @@ describe("webhooks", () => {
   it("take a body of 3 MiB, and no more", WAIT, async () => {
     const fits = review({ ...POD, note: "x".repeat(LIMIT_BYTES - 4096) });
     assert.equal((await post(PATHS[0], fits)).status, 200);
-    const { status } = await post(PATHS[0], `${fits}${" ".repeat(8192)}`);
-    assert.ok(TOO_LARGE.includes(status), String(status));
+    assert.equal((await post(PATHS[0], `${fits}${" ".repeat(8192)}`)).status, 413);
   });
 
   it("cost no memory, and health answers meanwhile", WAIT, async () => {
@@ -162,20 +158,29 @@ describe("webhooks", () => {
       for (const path of PATHS) for (const body of bodies) await post(path, body);
     };
     const quiet = await healthDuring(() => new Promise((resolve) => setTimeout(resolve, 3000)));
-    const rounds = async () => {
-      for (let round = 0; round < ROUNDS; round++) await all();
+    // The runtime's heap grows to what such a time takes, and breathes: what is kept would be in its least size too.
+    const leastOf = async () => {
+      let least = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < ROUNDS; round++) {
+        await all();
+        least = Math.min(least, await residentBytes());
+      }
+      return least;
     };
-    // The runtime's heap grows to what such a time takes, and stays there: what is kept would add as much again.
-    const times = await healthDuring(rounds);
-    const before = await residentBytes();
-    await rounds();
-    const grown = (await residentBytes()) - before;
-    const spent = `${times.length} answers, p50 ${share(times, 0.5)}, p95 ${share(times, 0.95)}, max ${share(times, 1)} ms; quiet p95 ${share(quiet, 0.95)} ms; grown by ${grown / MEBIBYTE} MiB`;
+    let before = 0;
+    const times = await healthDuring(async () => {
+      await leastOf();
+      before = await leastOf();
+    });
+    const grown = (await leastOf()) - before;
+    const spent = `${times.length} answers, p50 ${share(times, 0.5)}, p95 ${share(times, 0.95)}, max ${share(times, 1)} ms; quiet p95 ${share(quiet, 0.95)} ms; grown from ${before / MEBIBYTE} by ${grown / MEBIBYTE} MiB`;
     console.log(spent);
     assert.ok(grown < 64 * MEBIBYTE, spent);
     assert.ok(times.length >= 20, spent);
-    // The way through kubectl and a busy machine are no doing of ours: what they take is measured first.
-    assert.ok(share(times, 0.9) < 100 + share(quiet, 0.9), spent);
+    // The way through kubectl and a busy machine are no doing of ours: what they take is measured first. One request of
+    // nonsense may hold up the next answer for as long as its parsing takes, but a probe is never too late for long.
+    assert.ok(share(times, 0.5) < 100 + share(quiet, 0.5), spent);
+    assert.ok(share(times, 0.95) < 1000 + share(quiet, 0.95), spent);
   });
 
   it("go on as before", WAIT, async () => {
