@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { AnyText } from "./fields.ts";
+import { FormatText } from "./format-command.ts";
 
 /** RFC 9110 `token`. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -27,7 +28,9 @@ export const ReadHeaderName = v.pipe(
   v.check((name) => TOKEN.test(name.startsWith(":") ? name.slice(1) : name), "the name of a header"),
 );
 
+/** Envoy's commands have their effect in it; `%%` is a percent sign. */
 export const HeaderValue = v.pipe(
   AnyText,
   v.check((text) => VALUE.test(text), "the value of a header, not empty, on one line"),
+  FormatText,
 );

@@ -51,6 +51,103 @@ const SAMPLES: readonly unknown[] = [
     },
   },
   {
+    apiVersion: "config.openservicemesh.io/v1alpha2",
+    kind: "MeshRootCertificate",
+    metadata: { name: "r", namespace: "n" },
+    spec: {
+      role: "passive",
+      trustDomain: "a.b",
+      provider: { tresor: { ca: { secretRef: { name: "a", namespace: "b" } } } },
+    },
+    status: { currentStatus: "a", conditions: [{ type: "Ready", status: "True" }] },
+  },
+  {
+    apiVersion: "config.openservicemesh.io/v1alpha2",
+    kind: "ExtensionService",
+    metadata: { name: "e", namespace: "n" },
+    spec: { host: "a.b", port: 1, protocol: "h2c", connectTimeout: "1s" },
+  },
+  {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "Egress",
+    metadata: { name: "e", namespace: "n" },
+    spec: {
+      sources: [{ kind: "ServiceAccount", name: "a", namespace: "n" }],
+      hosts: ["a.b"],
+      ipAddresses: ["10.0.0.0/8"],
+      ports: [{ number: 1, protocol: "http" }],
+      matches: [{ apiGroup: "specs.smi-spec.io/v1alpha4", kind: "HTTPRouteGroup", name: "g" }],
+    },
+  },
+  {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "IngressBackend",
+    metadata: { name: "i", namespace: "n" },
+    spec: {
+      backends: [
+        { name: "s", port: { number: 1, protocol: "https" }, tls: { skipClientCertValidation: true, sniHosts: ["a"] } },
+      ],
+      sources: [
+        { kind: "Service", name: "g", namespace: "m" },
+        { kind: "IPRange", name: "10.0.0.0/8" },
+      ],
+    },
+  },
+  {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "Retry",
+    metadata: { name: "r", namespace: "n" },
+    spec: {
+      source: { kind: "ServiceAccount", name: "a", namespace: "n" },
+      destinations: [{ kind: "Service", name: "s", namespace: "n" }],
+      retryPolicy: { retryOn: "5xx", perTryTimeout: "1s", numRetries: 1, retryBackoffBaseInterval: "1s" },
+    },
+  },
+  {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "Telemetry",
+    metadata: { name: "t", namespace: "n" },
+    spec: {
+      selector: { a: "b" },
+      accessLog: {
+        format: '{"a":"%PROTOCOL%"}',
+        openTelemetry: { extensionService: { namespace: "n", name: "e" }, attributes: { a: "b" } },
+      },
+    },
+  },
+  {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "UpstreamTrafficSetting",
+    metadata: { name: "u", namespace: "n" },
+    spec: {
+      host: "a.b",
+      connectionSettings: { tcp: { maxConnections: 1, connectTimeout: "1s" }, http: { maxRetries: 1 } },
+      rateLimit: {
+        local: { http: { requests: 1, unit: "second", responseHeadersToAdd: [{ name: "a", value: "b" }] } },
+        global: {
+          tcp: {
+            rateLimitService: { host: "a", port: 1 },
+            domain: "a",
+            descriptors: [{ entries: [{ key: "a", value: "b" }] }],
+          },
+          http: {
+            rateLimitService: { host: "a", port: 1 },
+            domain: "a",
+            descriptors: [
+              {
+                entries: [
+                  { headerValueMatch: { value: "a", headers: [{ name: "a", regex: "b" }] } },
+                  { remoteAddress: {} },
+                ],
+              },
+            ],
+          },
+        },
+      },
+      httpRoutes: [{ path: "/", rateLimit: { local: { requests: 1, unit: "hour" } } }],
+    },
+  },
+  {
     apiVersion: "v1",
     kind: "Service",
     metadata: { name: "s", namespace: "n" },
