@@ -69,6 +69,7 @@ describe("injectSidecar", () => {
     };
     const outcome = injectSidecar({ pod, namespace, mesh: meshConfig({}), settings: SETTINGS, uuid: UUID });
     assert.deepEqual(outcome.kind === "inject" ? outcome.patch.map(({ op, path }) => `${op} ${path}`) : outcome, [
+      "add /metadata/annotations/openservicemesh.io~1injected-settings",
       "add /metadata/labels/osm-proxy-uuid",
       "add /spec/volumes/-",
       "add /spec/initContainers/0",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { recordInjected } from "../model/injected-settings.ts";
 import { PROXY_UUID_LABEL } from "../model/pod.ts";
 import { chooseImages, chooseNative, type Images } from "./choices.ts";
 import { decideInjection } from "./decision.ts";
@@ -58,7 +59,11 @@ function inject(
     ...probes.problems,
   ];
   if (problems.length > 0) return { kind: "refuse", reason: problems.slice(0, MOST_PROBLEMS).join("; ") };
-  const annotations = { ...announced, ...recordProbes(probes.plan) };
+  const annotations = {
+    ...announced,
+    ...recordInjected(mesh, pod.windows ? "windows" : "linux"),
+    ...recordProbes(probes.plan),
+  };
   const start: SidecarStart = { serviceAccount: pod.serviceAccount, probes: probes.plan, native: native.value };
   return {
     kind: "inject",

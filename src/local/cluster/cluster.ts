@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import type { Millis } from "../../core/base/millis.ts";
 import { keyOf, type ObjectRef, refText } from "../../core/base/ref.ts";
 import { decideInjection, type Injection } from "../../core/inject/decision.ts";
+import { recordInjected } from "../../core/model/injected-settings.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../../core/model/mesh-config.ts";
 import { parseObject } from "../../core/model/parse.ts";
 import type { Clock } from "../../engine/clock.ts";
@@ -175,6 +176,7 @@ export class Cluster {
   ): void {
     const { clock } = this.#options;
     const uid = randomUUID();
+    const config = this.#meshConfig();
     const pod = buildPodIdentity({
       plan,
       hash,
@@ -184,14 +186,15 @@ export class Cluster {
       ip: this.#addresses.take(uid),
       hostIp: MACHINE_ADDRESS,
       ...(injection.kind === "inject" ? { proxyUuid: randomUUID() } : {}),
-      annotations: injection.kind === "inject" ? injection.annotations : {},
+      annotations: injection.kind === "inject" ? { ...injection.annotations, ...recordInjected(config, "linux") } : {},
     });
-    const runner = this.#runnerOf(pod);
+    const runner = this.#runnerOf(pod, config);
     this.#pods.set(keyOf(pod.facts), { pod, runner });
     runner.start();
   }
 
-  #runnerOf(pod: PodIdentity): PodRunner {
+  /** @param config - What the pod keeps, also if its preparation is tried again later. */
+  #runnerOf(pod: PodIdentity, config: MeshConfig): PodRunner {
     const { machine, clock, credentials, proxies, sidecarDirectory } = this.#options;
     const { facts, proxyUuid, hostname, template } = pod;
     const proxy = proxyUuid && {
@@ -209,13 +212,7 @@ export class Cluster {
             sidecar: {
               prepare: async () => {
                 const credential = await credentials.issue(proxy);
-                return buildSidecarPlan({
-                  facts,
-                  proxy,
-                  credential,
-                  config: this.#meshConfig(),
-                  directory: sidecarDirectory,
-                });
+                return buildSidecarPlan({ facts, proxy, credential, config, directory: sidecarDirectory });
               },
               ready: () => untilProxyReady(proxy.uuid, proxies, clock),
             },
