@@ -100,20 +100,25 @@ function localCluster({ name, port }: LocalUpstream): Cluster {
   });
 }
 
-function originalCluster({ name, limits }: OriginalUpstream): Cluster {
+function originalCluster({ name, protocol, limits }: OriginalUpstream): Cluster {
   return create(ClusterSchema, {
     name,
+    ...(protocol === undefined ? {} : { altStatName: statName(name) }),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-    ...limited(limits, undefined),
+    ...limited(limits, protocol),
   });
 }
 
 /** The statistics carry no dots and colons of their own, so that dashboards can take the name apart. */
+function statName(name: string): string {
+  return name.replaceAll(/[.:]/g, "_");
+}
+
 function hostCluster({ name, host, port, protocol, limits }: HostUpstream): Cluster {
   return create(ClusterSchema, {
     name,
-    altStatName: name.replaceAll(/[.:]/g, "_"),
+    altStatName: statName(name),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STRICT_DNS },
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
     respectDnsTtl: true,

@@ -5,6 +5,7 @@
  */
 
 import { Cluster_DiscoveryType } from "../../../gen/envoy/config/cluster/v3/cluster_pb.ts";
+import type { CidrRange } from "../../../gen/envoy/config/core/v3/address_pb.ts";
 import type { FilterChain } from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
 import type { Listener } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
 import type { RouteConfiguration } from "../../../gen/envoy/config/route/v3/route_pb.ts";
@@ -99,17 +100,36 @@ const checkChains = memoByObject(({ name, filterChains }: Listener): void => {
 function matchesOf({ filterChainMatch: match }: FilterChain): readonly string[] {
   if (match === undefined) return ["everything"];
   const { destinationPort, prefixRanges, serverNames, transportProtocol, applicationProtocols } = match;
-  const addresses = orAny(prefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`));
-  const rest = [transportProtocol, applicationProtocols.join("+")].filter((part) => part !== "").join(" ");
-  return addresses.flatMap((address) =>
-    orAny(serverNames).map((server) =>
-      `port ${destinationPort ?? "any"} address ${address} server name ${server} ${rest}`.trim(),
+  const sources = rangesOf(match.sourcePrefixRanges).map((source) => (source === ANY ? "" : `from ${source}`));
+  return rangesOf(prefixRanges).flatMap((address) =>
+    orAny(serverNames).flatMap((server) =>
+      orAny(applicationProtocols).flatMap((protocol) =>
+        sources.map((source) =>
+          [
+            `port ${destinationPort ?? "any"} address ${address} server name ${server}`,
+            transportProtocol,
+            protocol === ANY ? "" : protocol,
+            source,
+          ]
+            .filter((part) => part !== "")
+            .join(" "),
+        ),
+      ),
     ),
   );
 }
 
+const ANY = "any";
+
+/** Envoy keeps "no range" as the range of all addresses. */
+function rangesOf(ranges: readonly CidrRange[]): readonly string[] {
+  return orAny(
+    ranges.map(({ addressPrefix, prefixLen = 0 }) => (prefixLen === 0 ? ANY : `${addressPrefix}/${prefixLen}`)),
+  );
+}
+
 function orAny(values: readonly string[]): readonly string[] {
-  return values.length === 0 ? ["any"] : values;
+  return values.length === 0 ? [ANY] : values;
 }
 
 function uniqueNames(what: string, names: readonly string[]): ReadonlySet<string> {

@@ -21,22 +21,34 @@ export function originalDestination(): ListenerFilter {
   return listenerFilter("original_dst", typed(OriginalDstSchema));
 }
 
-/** Both inspectors wait for the client's first bytes, except on the ports where the server speaks first. */
-export function tlsInspector(serverFirstPorts: readonly number[] = []): ListenerFilter {
-  return listenerFilter("tls_inspector", typed(TlsInspectorSchema), serverFirstPorts);
+/** Where an inspector waits for the client's first bytes: on these ports alone, or on all but these. */
+export type Inspection =
+  | { readonly kind: "only"; readonly ports: readonly [number, ...number[]] }
+  | { readonly kind: "except"; readonly ports: readonly number[] };
+
+const EVERYWHERE: Inspection = { kind: "except", ports: [] };
+
+export function tlsInspector(where: Inspection = EVERYWHERE): ListenerFilter {
+  return listenerFilter("tls_inspector", typed(TlsInspectorSchema), where);
 }
 
-export function httpInspector(serverFirstPorts: readonly number[]): ListenerFilter {
-  return listenerFilter("http_inspector", typed(HttpInspectorSchema), serverFirstPorts);
+export function httpInspector(where: Inspection): ListenerFilter {
+  return listenerFilter("http_inspector", typed(HttpInspectorSchema), where);
 }
 
-function listenerFilter(name: string, config: Any, disabledOn: readonly number[] = []): ListenerFilter {
-  const filterDisabled = anyOfPorts(disabledOn);
+function listenerFilter(name: string, config: Any, where: Inspection = EVERYWHERE): ListenerFilter {
+  const filterDisabled = disabledBy(where);
   return create(ListenerFilterSchema, {
     name,
     configType: { case: "typedConfig", value: config },
     ...(filterDisabled === undefined ? {} : { filterDisabled }),
   });
+}
+
+function disabledBy({ kind, ports }: Inspection): ListenerFilterChainMatchPredicate | undefined {
+  const named = anyOfPorts(ports);
+  if (kind === "except" || named === undefined) return named;
+  return create(ListenerFilterChainMatchPredicateSchema, { rule: { case: "notMatch", value: named } });
 }
 
 /** Envoy wants at least two rules in an `or_match`. */

@@ -16,19 +16,21 @@ import type { EgressChain, OutboundChain, OutboundListener } from "../ir/listene
 import type { Observation } from "../ir/observation.ts";
 import { accessLogs } from "./access-log.ts";
 import { httpByRouteTable } from "./http-connection.ts";
-import { httpInspector, originalDestination, tlsInspector } from "./listener-filter.ts";
+import { httpInspector, type Inspection, originalDestination, tlsInspector } from "./listener-filter.ts";
 import { OUTBOUND_LISTENER, OUTBOUND_PORT, PASSTHROUGH_CHAIN, PASSTHROUGH_CLUSTER } from "./names.ts";
 import { tcpTo, tcpToOne } from "./network-filter.ts";
 import { memoByPair } from "./pair-memo.ts";
 import { durationOf, prefixRange, socketAddress } from "./typed.ts";
 
 /**
- * How long the inspectors may wait for a client that says nothing.
+ * How long the inspectors may wait for a client that says nothing, where no chain depends on what they find.
  *
  * Envoy's 15 s is what made databases on unmarked ports hang. No chain of the mesh matches on what the inspectors find,
  * so nothing is lost when they give up early and the connection goes on by address and port alone.
  */
 const INSPECTION: Millis = 300;
+/** Where one does, which is so for ports of Egress objects: giving up early would close the connection. */
+const PATIENT_INSPECTION: Millis = 15_000;
 
 /** undefined without any chain: Envoy refuses such a listener, and without it connections are refused as they should be. */
 export const buildOutboundListener: (observation: Observation, listener: OutboundListener) => Listener | undefined =
@@ -39,12 +41,13 @@ function render(
   { chains, egress, passthrough, serverFirstPorts }: OutboundListener,
 ): Listener | undefined {
   if (chains.length === 0 && egress.length === 0 && !passthrough) return undefined;
+  const { where, patience } = inspection(egress, serverFirstPorts);
   return create(ListenerSchema, {
     name: OUTBOUND_LISTENER,
     address: socketAddress("0.0.0.0", OUTBOUND_PORT),
     trafficDirection: TrafficDirection.OUTBOUND,
-    listenerFilters: [originalDestination(), tlsInspector(serverFirstPorts), httpInspector(serverFirstPorts)],
-    listenerFiltersTimeout: durationOf(INSPECTION),
+    listenerFilters: [originalDestination(), tlsInspector(where), httpInspector(where)],
+    listenerFiltersTimeout: durationOf(patience),
     continueOnListenerFiltersTimeout: true,
     filterChains: [
       ...chains.map((chain) => outboundChain(observation, chain)),
@@ -76,8 +79,28 @@ function toTarget(observation: Observation, chainName: string, target: OutboundC
   }
 }
 
+/**
+ * On ports whose chains look at content, and there with patience; nobody waits on the others then. If nobody looks at
+ * content, on all but the server-first ports, for what access logs tell of it.
+ */
+function inspection(
+  egress: readonly EgressChain[],
+  serverFirstPorts: readonly number[],
+): { readonly where: Inspection; readonly patience: Millis } {
+  const looking = egress.filter(({ target }) => target.kind !== "tcp").map(({ port }) => port);
+  const [first, ...rest] = [...new Set(looking)].sort((a, b) => a - b);
+  if (first === undefined) return { where: { kind: "except", ports: serverFirstPorts }, patience: INSPECTION };
+  // On a port that is shared with a server that speaks first, both must work: who knows its words says them at once.
+  const shared = [first, ...rest].some((port) => serverFirstPorts.includes(port));
+  return {
+    where: { kind: "only", ports: [first, ...rest] },
+    patience: shared ? INSPECTION : PATIENT_INSPECTION,
+  };
+}
+
 /** As the HTTP inspector calls what it recognises in clear text. */
 const CLEAR_HTTP = ["http/1.0", "http/1.1", "h2c"];
+const CLEAR = "raw_buffer";
 
 function egressChain(observation: Observation, { name, port, ranges, target }: EgressChain): FilterChain {
   return create(FilterChainSchema, {
@@ -85,15 +108,26 @@ function egressChain(observation: Observation, { name, port, ranges, target }: E
     filterChainMatch: {
       destinationPort: port,
       prefixRanges: ranges === "any" ? [] : ranges.map(prefixRange),
-      ...(target.kind === "http" ? { applicationProtocols: CLEAR_HTTP } : {}),
-      ...(target.kind === "tls" ? { transportProtocol: "tls", serverNames: [...target.serverNames] } : {}),
+      ...egressMatch(target),
     },
     filters: [
       target.kind === "http"
-        ? httpByRouteTable(observation, { routeTable: target.routeTable, paths: "decided" })
+        ? httpByRouteTable(observation, { routeTable: target.routeTable, paths: target.paths })
         : tcpToOne(`egress-tcp-proxy.${target.cluster}`, target.cluster),
     ],
   });
+}
+
+/** The transport is always told: clients offer `http/1.1` in TLS too, and Envoy would take that for clear text. */
+function egressMatch(target: EgressChain["target"]) {
+  switch (target.kind) {
+    case "http":
+      return { transportProtocol: CLEAR, applicationProtocols: CLEAR_HTTP };
+    case "tls":
+      return { transportProtocol: "tls", serverNames: target.serverNames === "any" ? [] : [...target.serverNames] };
+    case "tcp":
+      return target.of === "all" ? {} : { transportProtocol: target.of === "tls" ? "tls" : CLEAR };
+  }
 }
 
 function passthroughChain(): FilterChain {

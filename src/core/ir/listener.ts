@@ -33,11 +33,12 @@ export interface EgressChain {
   readonly port: number;
   /** `any`: whatever address. */
   readonly ranges: "any" | NonEmpty<AddressRange>;
-  readonly target: /** Requests in clear text. */
-    | { readonly kind: "http"; readonly routeTable: string }
-    /** TLS to one of the names, not opened. */
-    | { readonly kind: "tls"; readonly serverNames: NonEmpty<string>; readonly cluster: string }
-    | { readonly kind: "tcp"; readonly cluster: string };
+  readonly target: /** Requests in clear text. `decided`: a rule looks at their paths. */
+    | { readonly kind: "http"; readonly routeTable: string; readonly paths: "decided" | "open" }
+    /** TLS to one of the names, not opened. `any`: also without a name. */
+    | { readonly kind: "tls"; readonly serverNames: "any" | NonEmpty<string>; readonly cluster: string }
+    /** `of`: where HTTP has a chain beside it, one chain takes what is clear text otherwise, and one what is TLS. */
+    | { readonly kind: "tcp"; readonly of: "all" | "clear" | "tls"; readonly cluster: string };
 }
 
 export interface OutboundListener {

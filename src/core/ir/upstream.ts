@@ -57,8 +57,10 @@ export interface LocalUpstream {
 /** Outside the mesh, at the address that the application dialled. */
 export interface OriginalUpstream {
   readonly kind: "original";
-  /** `passthrough-outbound` (`traffic.enableEgress`), or the port of an Egress. */
+  /** `passthrough-outbound` (`traffic.enableEgress`), the port of an Egress, or `<host>:<port>` of one over HTTP. */
   readonly name: string;
+  /** How requests are sent: as they came. Absent: it carries bytes. */
+  readonly protocol?: "same";
   readonly limits?: ConnectionLimits;
 }
 
