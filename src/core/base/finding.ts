@@ -171,6 +171,22 @@ export const FINDINGS = {
     severity: "error",
     help: "More proxies want to connect than sidecar.maxDataPlaneConnections allows to one control plane. Those named get no configuration.",
   },
+  "telemetry-duplicate": {
+    severity: "error",
+    help: "Two Telemetries of one namespace are for the same pod. The older one, then the first by name, is in force there.",
+  },
+  "extension-service-missing": {
+    severity: "error",
+    help: "An ExtensionService that is named does not exist. What would be sent there is not sent.",
+  },
+  "authorization-unreachable": {
+    severity: "error",
+    help: "Requests must be shown to an external authoriser, but no address or port of it is given. failureModeAllow decides about all of them.",
+  },
+  "authorization-overridden": {
+    severity: "warning",
+    help: "An annotation of the Service takes it out of the mesh's external authorisation. Nobody is asked about its requests.",
+  },
   "proxy-rejected": {
     severity: "error",
     help: "Envoy refused a part of its configuration and keeps the last good one. This is our bug or an Envoy that is too old.",

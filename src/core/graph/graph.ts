@@ -19,6 +19,7 @@ import { linkServices } from "./services.ts";
 import { MESH_CONFIG_NAME, type MeshSettings } from "./settings.ts";
 import { linkSplits, type SplitNode } from "./splits.ts";
 import { linkTargets, type TargetNode } from "./targets.ts";
+import { type LinkedTelemetries, linkTelemetries } from "./telemetry.ts";
 
 export interface MeshGraph {
   readonly settings: MeshSettings;
@@ -36,6 +37,8 @@ export interface MeshGraph {
   readonly splitsOver: ReadonlyMap<string, readonly SplitNode[]>;
   /** Egress objects by the account that they are for; the oldest first. */
   readonly egressFrom: ReadonlyMap<string, readonly EgressNode[]>;
+  /** Which Telemetry is in force for a pod. */
+  readonly telemetryOf: LinkedTelemetries["telemetryOf"];
 }
 
 export function buildGraph(
@@ -51,6 +54,12 @@ export function buildGraph(
   const targets = linkTargets(snapshot, isMember);
   const config = configOf(snapshot, settings);
   const egress = linkEgress(snapshot, config, isMember);
+  const telemetries = linkTelemetries(
+    snapshot.objects.Telemetry,
+    snapshot.objects.ExtensionService,
+    pods.index,
+    settings.meshNamespace,
+  );
   const graph: MeshGraph = {
     settings,
     config,
@@ -62,6 +71,7 @@ export function buildGraph(
     splits: splits.byRoot,
     splitsOver: groupBy([...splits.byRoot.values()], ({ backends }) => backends.map(({ service }) => service)),
     egressFrom: groupBy(egress.nodes, ({ sources }) => sources),
+    telemetryOf: telemetries.telemetryOf,
   };
   const findings = [
     ...pods.findings,
@@ -69,6 +79,7 @@ export function buildGraph(
     ...splits.findings,
     ...targets.findings,
     ...egress.findings,
+    ...telemetries.findings,
     ...strayConfigs(snapshot, settings),
     ...podsBehind(pods.index, graph.config),
   ];

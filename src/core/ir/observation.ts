@@ -4,7 +4,7 @@
  * @module
  */
 
-/** JSON as an access log format has it: every leaf is a text with command operators, or a plain value. */
+/** JSON as an access log format has it: every leaf is a text with command operators, or a plain value. Sorted by key. */
 export type LogFields = { readonly [key: string]: LogValue };
 export type LogValue = string | number | boolean | null | LogFields | readonly LogValue[];
 
@@ -17,6 +17,8 @@ export type AccessLogFormat =
 export interface LogCollector {
   /** `<host>.<port>`, an upstream of the proxy; also the name of the log. */
   readonly cluster: string;
+  /** OTLP over gRPC, or over HTTP/1.1 to this URL. */
+  readonly protocol: { readonly kind: "grpc" } | { readonly kind: "http"; readonly url: string };
   /** Sorted by key. */
   readonly attributes: readonly { readonly key: string; readonly value: string }[];
 }
@@ -28,6 +30,8 @@ export interface Tracing {
   readonly endpoint: string;
   /** Its `Host`. */
   readonly host: string;
+  /** Of all requests, in percent. Absent: each. */
+  readonly sampling?: number;
 }
 
 export interface Observation {
@@ -35,7 +39,7 @@ export interface Observation {
   /** Where the same lines go beside standard output. */
   readonly collector?: LogCollector;
   readonly tracing?: Tracing;
-  /** Whether requests are counted by pair of workloads (`osm_request_total`). */
+  /** Whether the requests that its application makes are counted by pair of workloads (`osm_request_total`). */
   readonly signals: boolean;
 }
 
