@@ -11,6 +11,7 @@ import { MESH_CONFIG_NAME, type MeshSettings } from "../core/graph/settings.ts";
 import type { InjectSettings } from "../core/inject/settings.ts";
 import { isRecord } from "../core/model/fields.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../core/model/mesh-config.ts";
+import type { MeshRootCertificate } from "../core/model/mesh-root-certificate.ts";
 import { Namespace } from "../core/model/namespace.ts";
 import { mutateRoutes } from "../http/admission/mutate.ts";
 import type { AdmissionObservation } from "../http/admission/observation.ts";
@@ -62,7 +63,10 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
   const app = new Hono().route("/", mutateRoutes(injectionDeps(options, nativeSidecars)));
   app.route(
     "/",
-    validateRoutes({ settings: () => ({ ...settings, validateTrafficTarget: true }), observe: observer(options) }),
+    validateRoutes({
+      settings: () => ({ ...settings, validateTrafficTarget: true, roots: knownRoots(plane) }),
+      observe: observer(options),
+    }),
   );
   const server = await startHttpServer({
     fetch: (request) => app.fetch(request),
@@ -123,6 +127,10 @@ function injectSettings(
     initImage: images.init,
     nativeSidecars,
   };
+}
+
+function knownRoots(plane: ControlPlane): readonly MeshRootCertificate[] {
+  return [...plane.engine.loop.store.snapshot().objects.MeshRootCertificate.values()];
 }
 
 function currentMeshConfig(plane: ControlPlane, { meshNamespace }: MeshSettings): MeshConfig {

@@ -28,7 +28,7 @@ const app = new Hono()
       observe,
     }),
   )
-  .route("/", validateRoutes({ settings: () => ({ ...SETTINGS, validateTrafficTarget: true }), observe }));
+  .route("/", validateRoutes({ settings: () => ({ ...SETTINGS, validateTrafficTarget: true, roots: [] }), observe }));
 
 const PATHS = ["/mutate-pod-creation", "/validate"] as const;
 const PLAIN = {

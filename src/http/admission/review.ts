@@ -24,6 +24,8 @@ export interface Review {
   /** Nothing may be stored on its account. */
   readonly dryRun: boolean;
   readonly object: unknown;
+  /** Of an update: as it was. */
+  readonly oldObject: unknown;
 }
 
 export type Verdict =
@@ -68,6 +70,7 @@ const AdmissionReview = v.looseObject({
     subResource: OptionalText,
     dryRun: v.nullish(v.boolean(), false),
     object: v.nullish(v.unknown()),
+    oldObject: v.nullish(v.unknown()),
   }),
 });
 
@@ -84,11 +87,21 @@ export async function readReview(
     return { ok: false, status: 400, reason: `not an AdmissionReview: ${path} is missing or wrong` };
   }
   const { apiVersion, request: asked } = read.output;
-  const { uid, namespace, operation, subResource, dryRun, object } = asked;
+  const { uid, namespace, operation, subResource, dryRun, object, oldObject } = asked;
   const { group, version, kind } = asked.kind;
   return {
     ok: true,
-    review: { apiVersion, uid, kind: { group, version, kind }, namespace, operation, subResource, dryRun, object },
+    review: {
+      apiVersion,
+      uid,
+      kind: { group, version, kind },
+      namespace,
+      operation,
+      subResource,
+      dryRun,
+      object,
+      oldObject,
+    },
   };
 }
 

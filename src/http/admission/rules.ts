@@ -5,18 +5,30 @@
  *
  * @module
  */
-import { type Finding, findingText, severityOf } from "../../core/base/finding.ts";
+import { type Finding, finding, findingText, severityOf } from "../../core/base/finding.ts";
 import { strayConfigs } from "../../core/graph/graph.ts";
 import type { MeshSettings } from "../../core/graph/settings.ts";
 import { linkTargets } from "../../core/graph/targets.ts";
 import { isRecord } from "../../core/model/fields.ts";
-import type { MeshObject } from "../../core/model/object.ts";
+import { MeshRootCertificate } from "../../core/model/mesh-root-certificate.ts";
+import { type MeshObject, refOf } from "../../core/model/object.ts";
 import { parseObject } from "../../core/model/parse.ts";
+import { rootFaults } from "../../core/model/root-change.ts";
 import { emptySnapshot } from "../../core/model/snapshot.ts";
 
 export interface ValidationSettings extends MeshSettings {
   /** The chart's `smi.validateTrafficTarget`. */
   readonly validateTrafficTarget: boolean;
+  /** The mesh's roots as they are known. */
+  readonly roots: readonly MeshRootCertificate[];
+}
+
+/** What a review asks about. */
+export interface Submission {
+  /** As it would be stored. */
+  readonly object: unknown;
+  /** As it is stored, of an update. */
+  readonly oldObject?: unknown;
 }
 
 export type ObjectVerdict =
@@ -45,14 +57,19 @@ const ALONE: readonly Code[] = [
   "mesh-config-name",
 ];
 
-/** @param raw - As it would be stored. Never throws. */
-export function judgeObject(raw: unknown, settings: ValidationSettings): ObjectVerdict {
+/** Never throws. */
+export function judgeObject({ object: raw, oldObject }: Submission, settings: ValidationSettings): ObjectVerdict {
   const crowded = CROWDED.find((field) => entriesOf(raw, field) > MOST_ENTRIES);
   if (crowded !== undefined)
     return { kind: "refuse", reason: `metadata.${crowded} has more than ${MOST_ENTRIES} entries`, warnings: [] };
   const parsed = parseObject(raw);
   if (parsed === undefined) return { kind: "unknown" };
-  const findings = [...parsed.findings, ...(parsed.ok ? findingsAlone(parsed.value, settings) : [])];
+  const findings = [
+    ...parsed.findings,
+    ...(parsed.ok
+      ? [...findingsAlone(parsed.value, settings), ...rootFindings(parsed.value, oldObject, settings)]
+      : []),
+  ];
   const isGround = !parsed.ok && !hasShape(raw) ? isError : (one: Finding) => refuses(one, settings);
   const grounds = findings.filter(isGround);
   const warnings = findings.filter((one) => !isGround(one)).map(findingText);
@@ -98,4 +115,18 @@ function findingsAlone(object: MeshObject, settings: MeshSettings): readonly Fin
     default:
       return [];
   }
+}
+
+/** Roots are only in force together, and one step at a time. */
+function rootFindings(
+  object: MeshObject,
+  oldObject: unknown,
+  { roots, meshNamespace }: ValidationSettings,
+): readonly Finding[] {
+  if (object.kind !== "MeshRootCertificate" || object.meta.namespace !== meshNamespace) return [];
+  const old = MeshRootCertificate.parse(oldObject);
+  const others = roots.filter(({ meta }) => meta.namespace === meshNamespace && meta.name !== object.meta.name);
+  return rootFaults({ before: old.ok ? old.value : undefined, after: object, others }).map(({ path, message }) =>
+    finding("object-invalid", refOf(object), path, message),
+  );
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parse } from "yaml";
+import { MeshRootCertificate } from "../../core/model/mesh-root-certificate.ts";
 import type { AdmissionObservation } from "./observation.ts";
 import { validateRoutes } from "./validate.ts";
 
@@ -10,6 +11,8 @@ interface Case {
   readonly object: string;
   readonly request?: object;
   readonly settings?: { readonly validateTrafficTarget: boolean };
+  /** Roots that there are already. */
+  readonly roots?: readonly unknown[];
   /** Of the refusal; left out: accepted. */
   readonly refused?: RegExp;
   /** One for each, in their order. */
@@ -215,6 +218,32 @@ spec: {}
     refused: /spec\.provider\.tresor\.ca\.secretRef\.name: must be a name, not empty/,
   },
   {
+    what: "a second root that is passive too",
+    object: ROOT,
+    request: { namespace: "osm-system" },
+    roots: [parse(ROOT.replace("name: r,", "name: first,"))],
+    refused:
+      /^error object-invalid MeshRootCertificate osm-system\/r spec\.role: must be another than passive, which first is$/,
+  },
+  {
+    what: "a root of another namespace, which no mesh reads",
+    object: ROOT.replace("r, namespace: osm-system", "r, namespace: shop"),
+    roots: [parse(ROOT.replace("name: r,", "name: first,"))],
+  },
+  {
+    what: "the same root again, with another label",
+    object: ROOT.replace("name: r,", "name: r, labels: { a: b },"),
+    request: { namespace: "osm-system", operation: "UPDATE", oldObject: parse(ROOT) },
+    roots: [parse(ROOT)],
+  },
+  {
+    what: "a root whose trust domain changes",
+    object: ROOT.replace("trustDomain: a.b", "trustDomain: a.c"),
+    request: { namespace: "osm-system", operation: "UPDATE", oldObject: parse(ROOT) },
+    roots: [parse(ROOT)],
+    refused: /spec\.trustDomain: may not change, since certificates of it are in use/,
+  },
+  {
     what: "limits of which one is out of range",
     object: `
 apiVersion: policy.openservicemesh.io/v1alpha1
@@ -256,10 +285,22 @@ spec: {}
   },
 ];
 
-async function ask({ object: yaml, request = {}, settings = { validateTrafficTarget: true } }: Case) {
+function toRoot(raw: unknown): MeshRootCertificate {
+  const parsed = MeshRootCertificate.parse(raw);
+  assert.ok(parsed.ok);
+  return parsed.value;
+}
+
+async function ask({ object: yaml, request = {}, settings = { validateTrafficTarget: true }, roots = [] }: Case) {
   const seen: AdmissionObservation[] = [];
   const app = validateRoutes({
-    settings: () => ({ meshName: "osm", meshNamespace: "osm-system", trustDomain: "cluster.local", ...settings }),
+    settings: () => ({
+      meshName: "osm",
+      meshNamespace: "osm-system",
+      trustDomain: "cluster.local",
+      ...settings,
+      roots: roots.map(toRoot),
+    }),
     observe: (one) => seen.push(one),
   });
   const object = parse(yaml);

@@ -31,7 +31,7 @@ function decide({ settings }: ValidationDeps, review: Review): Decision {
   const kind = knownKind(review.kind);
   // What is removed, and what only a status says, changes no meaning.
   if (review.operation === "DELETE" || review.subResource !== "") return accepted(kind, []);
-  const verdict = judgeObject(named(review), settings());
+  const verdict = judgeObject({ object: named(review), oldObject: review.oldObject }, settings());
   switch (verdict.kind) {
     case "accept":
       return accepted(kind, verdict.warnings);
