@@ -147,6 +147,20 @@ describe("MeshConfig.parse", () => {
     );
   });
 
+  it("leaves out cipher suites and curves that Envoy would refuse a listener for", () => {
+    const parsed = config({
+      sidecar: { cipherSuites: ["ECDHE-RSA-AES128-SHA", "RC4-MD5"], ecdhCurves: ["P-256", "p256", "X25519"] },
+    });
+    assert.ok(parsed.ok);
+    assert.deepEqual(parsed.value.sidecar.cipherSuites, ["ECDHE-RSA-AES128-SHA"]);
+    assert.deepEqual(parsed.value.sidecar.ecdhCurves, ["P-256", "X25519"]);
+    assert.deepEqual(
+      parsed.findings.map(({ code, path }) => `${code} ${path}`),
+      ["field-invalid spec.sidecar.cipherSuites[1]", "field-invalid spec.sidecar.ecdhCurves[1]"],
+    );
+    assert.match(parsed.findings[0]?.message ?? "", /ECDHE-ECDSA-AES128-GCM-SHA256.*RC4-MD5/);
+  });
+
   it("drops an ingress gateway that lacks what it must have, and says it once", () => {
     const parsed = config({ certificate: { ingressGateway: { subjectAltNames: [3], secret: { name: "s" } } } });
     assert.ok(parsed.ok);

@@ -9,6 +9,7 @@ import { fieldsOf } from "./fields.ts";
 import { defineKind, type Kind, type Note } from "./kind.ts";
 import { MeshConfigSpec } from "./mesh-config-schema.ts";
 import { type Meta, Metadata } from "./meta.ts";
+import { forBothKindsOfKeys } from "./tls-names.ts";
 
 export type EnvoyLogLevel = "trace" | "debug" | "info" | "warning" | "warn" | "error" | "critical" | "off";
 export type OsmLogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "panic" | "disabled";
@@ -45,7 +46,7 @@ export function tlsOf({ sidecar }: Pick<MeshConfig, "sidecar">) {
   return {
     minVersion: sidecar.tlsMinProtocolVersion,
     maxVersion: sidecar.tlsMaxProtocolVersion,
-    cipherSuites: sidecar.cipherSuites,
+    cipherSuites: forBothKindsOfKeys(sidecar.cipherSuites),
     ecdhCurves: sidecar.ecdhCurves,
   };
 }
@@ -59,6 +60,21 @@ export interface TrafficSettings {
   readonly inboundPortExclusionList: readonly number[];
   readonly networkInterfaceExclusionList: readonly string[];
   readonly enablePermissiveTrafficPolicyMode: boolean;
+  /** How long a request to a Service of the mesh may take, if the Service does not say. 0 or absent: any time. */
+  readonly requestTimeout?: Millis;
+  /** How long a request may go on without a byte. 0: any time. Absent: Envoy's five minutes, as in OSM. */
+  readonly idleTimeout?: Millis;
+  /** Absent: off. */
+  readonly outlierDetection?: {
+    /** Errors in a row after which an endpoint is left alone. */
+    readonly consecutiveErrors: number;
+    /** How often ejected endpoints are looked at again. */
+    readonly interval: Millis;
+    /** How long it is left alone, times how often that happened. */
+    readonly baseEjectionTime: Millis;
+    /** Of the endpoints of a Service, 1 to 100. */
+    readonly maxEjectionPercent: number;
+  };
   readonly inboundExternalAuthorization: {
     readonly enable: boolean;
     readonly address: string;
@@ -130,7 +146,7 @@ export const MeshConfig: Kind<MeshConfig> = defineKind({
     kind: "MeshConfig",
     meta,
     sidecar: spec.sidecar,
-    traffic: spec.traffic,
+    traffic: toTraffic(spec.traffic),
     observability: spec.observability,
     certificate: toCertificate(spec.certificate, note),
     featureFlags: spec.featureFlags,
@@ -141,6 +157,20 @@ export const MeshConfig: Kind<MeshConfig> = defineKind({
 export const DEFAULT_MESH_CONFIG: MeshConfig = chartDefaults();
 
 type Written = v.InferOutput<typeof MeshConfigSpec>["certificate"];
+
+function toTraffic({
+  requestTimeout,
+  idleTimeout,
+  outlierDetection,
+  ...rest
+}: v.InferOutput<typeof MeshConfigSpec>["traffic"]): TrafficSettings {
+  return {
+    ...rest,
+    ...(requestTimeout == null ? {} : { requestTimeout }),
+    ...(idleTimeout == null ? {} : { idleTimeout }),
+    ...(outlierDetection == null ? {} : { outlierDetection }),
+  };
+}
 
 function toCertificate({ ingressGateway, ...read }: Written, note: Note): CertificateSettings {
   const path = "spec.certificate.serviceCertValidityDuration";
