@@ -8,12 +8,14 @@ import { compareText } from "../core/base/ref.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import { type KeyKind, makeKeyPair, P256, toKeyPem } from "./keys.ts";
 import { type Leaf, leafVersion } from "./leaf.ts";
-import type { CertificateProvider, ChainRequest } from "./provider.ts";
+import { createRequest } from "./pki-request.ts";
+import type { CertificateProvider, ChainRequest, Outage } from "./provider.ts";
 import { IssueRefused } from "./refusal.ts";
 import { backdateOf } from "./renewal.ts";
 import { type LeafSubject, namesOf } from "./subject.ts";
 
 const SECOND: Millis = 1000;
+const LEAST_TOLERANCE: Millis = 60_000;
 
 export interface AuthorityOptions {
   readonly provider: CertificateProvider;
@@ -42,6 +44,16 @@ export class Authority {
     return this.#provider.issuerId;
   }
 
+  /** When the first of the issuers of new leaves ends. Epoch milliseconds. */
+  get issuerEnds(): Millis {
+    return this.#provider.issuerEnds();
+  }
+
+  /** Which provider signs, and since when it does not, if so. */
+  providerState(): { readonly provider: string; readonly outage: Outage | undefined } {
+    return { provider: this.#provider.name, outage: this.#provider.outage?.() };
+  }
+
   /** PEM roots that peers are to trust. */
   trustBundle(): readonly string[] {
     return this.#provider.trustBundle();
@@ -59,7 +71,8 @@ export class Authority {
     const { publicKey, privateKey } = await makeKeyPair(this.#keys);
     const issuedAt = this.#now();
     const validity = { notBefore: issuedAt - backdateOf(life), notAfter: issuedAt + life };
-    const request = { ...names, ...validity, publicKey };
+    const csr = () => createRequest({ ...names, publicKey, privateKey });
+    const request = { ...names, ...validity, publicKey, csr };
     const { chain, leaf, issuerId } = await this.#provider.issue(request);
     checkIssued(request, leaf);
     const { serial, notBefore, notAfter } = leaf;
@@ -87,7 +100,8 @@ function checkIssued(asked: ChainRequest, got: CertificateInfo): void {
   for (const [field, wanted, found] of pairs) {
     if (wanted !== found) throw new IssueRefused({ kind: "provider-altered", field, asked: wanted, got: found });
   }
-  if (got.notAfter > asked.notAfter) {
+  // Others sign a little later, and by a clock of their own.
+  if (got.notAfter > asked.notAfter + Math.max(LEAST_TOLERANCE, (asked.notAfter - asked.notBefore) / 10)) {
     const [wanted, found] = [asked.notAfter, got.notAfter].map((at) => new Date(at).toISOString());
     throw new IssueRefused({ kind: "provider-altered", field: "end of life", asked: wanted ?? "", got: found ?? "" });
   }

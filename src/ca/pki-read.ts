@@ -35,6 +35,8 @@ export interface ChainLink {
   readonly info: CertificateInfo;
   /** How many authorities may stand between it and a leaf; undefined: any number. */
   readonly pathLength: number | undefined;
+  /** Its purposes, where it states some, are those of a TLS server and of a TLS client. */
+  readonly forTls: boolean;
   /** SubjectPublicKeyInfo, DER in lower-case hexadecimal. */
   readonly publicKey: string;
   /** Whether the name of the issuer and the signature are the other's. */
@@ -74,6 +76,7 @@ async function readLink(der: Bytes, what: string): Promise<ChainLink> {
       pem: toPem(CERTIFICATE, der),
       info: { ...readInfo(certificate), fingerprint },
       pathLength: typeof pathLenConstraint === "number" ? pathLenConstraint : undefined,
+      forTls: isForTls(certificate),
       publicKey: toHex(new Uint8Array(certificate.subjectPublicKeyInfo.toSchema().toBER())),
       isSignedBy: async (issuer) => {
         const by = decoded.get(issuer);
@@ -173,6 +176,13 @@ function isAuthority(certificate: pkijs.Certificate): boolean {
   if (schema === undefined || !new pkijs.BasicConstraints({ schema }).cA) return false;
   const usage = extensionValue(certificate, OID.keyUsage);
   return !(usage instanceof asn1js.BitString) || ((usage.valueBlock.valueHexView[0] ?? 0) & KEY_CERT_SIGN) !== 0;
+}
+
+function isForTls(certificate: pkijs.Certificate): boolean {
+  const schema = extensionValue(certificate, OID.extKeyUsage);
+  if (schema === undefined) return true;
+  const { keyPurposes } = new pkijs.ExtKeyUsage({ schema });
+  return keyPurposes.includes(OID.serverAuth) && keyPurposes.includes(OID.clientAuth);
 }
 
 function keyAlgorithmOf({ subjectPublicKeyInfo }: pkijs.Certificate): string {

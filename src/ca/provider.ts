@@ -1,5 +1,5 @@
 /**
- * The port behind which certificates are signed: the built-in root now, other authorities later.
+ * The port behind which certificates are signed: the built-in authority, Vault, cert-manager.
  *
  * A provider signs what it is asked to. Who may have which names is decided by `Authority`, from the proven identity.
  *
@@ -15,6 +15,11 @@ export interface ChainRequest {
   readonly uriSans: readonly string[];
   /** ECDSA or RSA, exportable as SPKI. */
   readonly publicKey: CryptoKey;
+  /**
+   * A PKCS#10 request in PEM with these names, signed by the private key, for authorities that take nothing else. It
+   * is made when asked for.
+   */
+  csr(): Promise<string>;
   readonly notBefore: Millis;
   /** A wish: a provider may give less, never more. The truth is read from the certificate. */
   readonly notAfter: Millis;
@@ -29,9 +34,25 @@ export interface IssuedChain {
   readonly issuerId: string;
 }
 
+/** A provider that cannot be asked, or gives nothing that can be used. Leaves in force stay in force. */
+export interface Outage {
+  /** Epoch milliseconds of the first failure. */
+  readonly since: Millis;
+  /** In a row. */
+  readonly failures: number;
+  /** What the last one was. May quote the provider: for the log, not for everybody. */
+  readonly error: unknown;
+  /** It is not asked again before. */
+  readonly retryAt: Millis;
+}
+
 export interface CertificateProvider {
+  /** For people, such as `builtin` or `vault`. */
+  readonly name: string;
   /** SHA-256 of the root that new leaves lead to, in lower-case hexadecimal. Changes when the root does. */
   readonly issuerId: string;
+  /** When the first of the issuers of new leaves ends, the root included, as far as is known. Epoch milliseconds. */
+  issuerEnds(): Millis;
   /** PEM roots that peers are to trust, at least one. */
   trustBundle(): readonly string[];
   /**
@@ -40,4 +61,8 @@ export interface CertificateProvider {
    * @throws IssueRefused if it will not; any other error means the provider could not be asked, so try again.
    */
   issue(request: ChainRequest): Promise<IssuedChain>;
+  /** undefined while the last issue succeeded. Absent where there is nobody else to ask. */
+  outage?(): Outage | undefined;
+  /** Ends timers and connections. Absent where there are none. */
+  close?(): void;
 }

@@ -1,15 +1,19 @@
 /**
- * The built-in provider: a self-signed root whose key this process holds, as OSM's Tresor was.
+ * The built-in provider: an authority whose key this process holds, as OSM's Tresor was.
+ *
+ * It is a self-signed root or, as `ca.crt`, an intermediate followed by its issuers up to the root. Proxies then trust
+ * the root, and are served the intermediate with every leaf.
  *
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
 import { Redacted } from "../../core/base/redacted.ts";
-import type { Signer } from "../certificate.ts";
+import type { CertificateInfo, Signer } from "../certificate.ts";
+import { buildChain, type Chain } from "../chain.ts";
 import { type KeyKind, P256 } from "../keys.ts";
 import { Unreadable } from "../pem.ts";
 import { createRoot, openSigner } from "../pki.ts";
-import { parseCertificate, splitChain } from "../pki-read.ts";
+import { type ChainLink, parseCertificate, parseChain } from "../pki-read.ts";
 import type { CertificateProvider, ChainRequest, IssuedChain } from "../provider.ts";
 import { IssueRefused, RootRefused } from "../refusal.ts";
 
@@ -20,6 +24,8 @@ const ROOT_BACKDATE: Millis = 3_600_000;
 /** OSM's names, which its users know from `openssl x509 -text`. */
 const COMMON_NAME = "osm-ca.openservicemesh.io";
 const ORGANIZATION = "Open Service Mesh";
+/** Of which the private key is tried on each. */
+const MOST_CERTIFICATES = 16;
 const KEYS = { certificate: "ca.crt", privateKey: "private.key", expiration: "expiration" } as const;
 
 /** A root as it is stored. */
@@ -74,31 +80,48 @@ export function fromSecretData(data: Readonly<Record<string, string>>): RootMate
 }
 
 /**
- * Opens a root for signing.
+ * Opens a root, or an intermediate with its chain, for signing.
  *
- * @throws RootRefused if it cannot sign now.
+ * @throws RootRefused if it cannot sign now, or nobody could follow its chain.
  */
 export async function openBuiltin(root: RootMaterial, now: () => Millis): Promise<CertificateProvider> {
-  const signer = await readRoot(root);
-  checkRoot(signer, now());
-  const issuerId = signer.info.fingerprint;
-  const bundle = [signer.pem];
+  const { signer, links } = await readRoot(root);
+  const chain = await chainOf(signer, links);
+  checkValidity([signer, ...chain.intermediates, chain.root], now());
+  const issuerId = chain.root.info.fingerprint;
+  const bundle = [chain.root.pem];
+  // What a peer needs between leaf and root: nothing if the root itself signs.
+  const served = signer.info.fingerprint === issuerId ? [] : [signer, ...chain.intermediates].map(({ pem }) => pem);
   return {
+    name: "builtin",
     issuerId,
+    issuerEnds: () => chain.notAfter,
     trustBundle: () => bundle,
     async issue(request: ChainRequest): Promise<IssuedChain> {
-      const { pem, info } = await signer.sign(within(signer, request, now()));
-      return { chain: [pem], leaf: info, issuerId };
+      const { pem, info } = await signer.sign(within(signer, chain, request, now()));
+      return { chain: [pem, ...served], leaf: info, issuerId };
     },
   };
 }
 
-async function readRoot(root: RootMaterial): Promise<Signer> {
+interface ReadRoot {
+  readonly signer: Signer;
+  readonly links: readonly [ChainLink, ...ChainLink[]];
+}
+
+async function readRoot({ certificate, privateKey }: RootMaterial): Promise<ReadRoot> {
   try {
-    const { length } = splitChain(root.certificate, KEYS.certificate);
-    if (length > 1) throw new RootRefused({ kind: "several-certificates", count: length });
-    const names = { certificate: KEYS.certificate, key: KEYS.privateKey };
-    return await openSigner({ certificate: root.certificate, key: root.privateKey }, names);
+    const links = await parseChain(certificate, KEYS.certificate);
+    const open = ({ pem }: ChainLink): Promise<Signer> =>
+      openSigner({ certificate: pem, key: privateKey }, { certificate: KEYS.certificate, key: KEYS.privateKey });
+    const first = await open(links[0]);
+    if (first.keyMatches) return { signer: first, links };
+    // Some tools write the root first.
+    for (const link of links.slice(1, MOST_CERTIFICATES)) {
+      const signer = await open(link);
+      if (signer.keyMatches) return { signer, links };
+    }
+    throw new RootRefused({ kind: "key-mismatch", subject: first.info.subject });
   } catch (cause) {
     if (!(cause instanceof Unreadable)) throw cause;
     throw new RootRefused({ kind: "unreadable", what: cause.what, detail: cause.message }, { cause });
@@ -106,18 +129,31 @@ async function readRoot(root: RootMaterial): Promise<Signer> {
 }
 
 // In the order in which an operator can do something about it: a wrong pair of files first, the clock last.
-function checkRoot({ info, keyMatches, selfSigned }: Signer, now: Millis): void {
-  const { subject, issuer, notBefore, notAfter, isAuthority } = info;
-  if (!keyMatches) throw new RootRefused({ kind: "key-mismatch", subject });
-  if (!isAuthority) throw new RootRefused({ kind: "not-authority", subject });
-  if (!selfSigned) throw new RootRefused({ kind: "not-self-signed", subject, issuer });
-  if (now >= notAfter) throw new RootRefused({ kind: "expired", subject, notAfter, now });
-  if (now < notBefore) throw new RootRefused({ kind: "not-yet-valid", subject, notBefore, now });
+async function chainOf({ info }: Signer, links: readonly ChainLink[]): Promise<Chain> {
+  const { subject, fingerprint } = info;
+  if (!info.isAuthority) throw new RootRefused({ kind: "not-authority", subject });
+  const own = links.find((link) => link.info.fingerprint === fingerprint);
+  if (own === undefined) throw new Error("the signer is not among the certificates that it was taken from");
+  const built = await buildChain(own, links);
+  if ("trouble" in built) throw new RootRefused({ kind: "chain-broken", trouble: built.trouble });
+  const [stranger] = built.chain.unused;
+  if (stranger !== undefined) {
+    throw new RootRefused({ kind: "not-in-chain", subject: stranger.info.subject, signer: subject });
+  }
+  return built.chain;
 }
 
-// A leaf never outlives its issuer: peers would refuse the chain while the leaf still looks good.
-function within({ info }: Signer, request: ChainRequest, now: Millis): ChainRequest {
-  const { subject: issuer, notBefore, notAfter } = info;
+function checkValidity(issuers: readonly { readonly info: CertificateInfo }[], now: Millis): void {
+  for (const { info } of issuers) {
+    const { subject, notBefore, notAfter } = info;
+    if (now >= notAfter) throw new RootRefused({ kind: "expired", subject, notAfter, now });
+    if (now < notBefore) throw new RootRefused({ kind: "not-yet-valid", subject, notBefore, now });
+  }
+}
+
+// A leaf never outlives its issuers: peers would refuse the chain while the leaf still looks good.
+function within({ info }: Signer, { notBefore, notAfter }: Chain, request: ChainRequest, now: Millis): ChainRequest {
+  const issuer = info.subject;
   if (now >= notAfter) throw new IssueRefused({ kind: "issuer-expired", issuer, notAfter });
   if (now < notBefore) throw new IssueRefused({ kind: "issuer-not-yet-valid", issuer, notBefore });
   return {
