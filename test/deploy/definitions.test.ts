@@ -120,7 +120,7 @@ function parts({ properties = {}, items, additionalProperties }: Node): [string,
 
 /** Values that mean something in fields whose schema is only "a text". */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
-  [/(Timeout|Interval|timeout)$/, "1m"],
+  [/(Timeout|Interval|timeout|interval|EjectionTime)$/, "1m"],
   [/ValidityDuration$|validityDuration$/, "24h"],
   [/osmLogLevel$/, "info"],
   [/^Egress .*ports\[]\.protocol$/, "tcp-server-first"],

@@ -5,6 +5,7 @@
  */
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Cluster_LbPolicy } from "../../gen/envoy/config/cluster/v3/cluster_pb.ts";
+import { HealthStatus } from "../../gen/envoy/config/core/v3/health_check_pb.ts";
 import type { FilterChain } from "../../gen/envoy/config/listener/v3/listener_components_pb.ts";
 import type { Listener } from "../../gen/envoy/config/listener/v3/listener_pb.ts";
 import type { RBAC } from "../../gen/envoy/config/rbac/v3/rbac_pb.ts";
@@ -92,6 +93,7 @@ export function upstreamNamed(config: EnvoyConfig, name: string): Upstream {
   const assignment = cluster.loadAssignment ?? config.endpoints.find(({ clusterName }) => clusterName === cluster.name);
   const addresses = (assignment?.endpoints ?? [])
     .flatMap(({ lbEndpoints }) => lbEndpoints)
+    .filter(({ healthStatus }) => healthStatus !== HealthStatus.DRAINING)
     .flatMap(({ hostIdentifier }): readonly Address[] => {
       const at = hostIdentifier.case === "endpoint" ? hostIdentifier.value.address?.address : undefined;
       if (at?.case !== "socketAddress" || at.value.portSpecifier.case !== "portValue") return [];

@@ -14,13 +14,24 @@ import { memoByObject } from "../base/memo.ts";
 import type { Endpoint, EndpointSet } from "../ir/upstream.ts";
 import { socketAddress } from "./typed.ts";
 
-/** One EDS resource, named as its cluster. It has its locality even without endpoints: callers then get 503, UH. */
-export const buildEndpoints: (set: EndpointSet) => ClusterLoadAssignment = memoByObject(({ cluster, endpoints }) =>
-  create(ClusterLoadAssignmentSchema, {
+/**
+ * One EDS resource, named as its cluster. It has its locality even without endpoints: callers then get 503, UH.
+ *
+ * Endpoints that are going away stand apart, at a lower priority. Beside the others they would count as unhealthy
+ * ones, and where they are more than half Envoy would panic and send new requests to all, also to those that are gone
+ * by then.
+ */
+export const buildEndpoints: (set: EndpointSet) => ClusterLoadAssignment = memoByObject(({ cluster, endpoints }) => {
+  const going = endpoints.filter(({ draining }) => draining === true);
+  const staying = endpoints.filter(({ draining }) => draining === undefined);
+  return create(ClusterLoadAssignmentSchema, {
     clusterName: cluster,
-    endpoints: [{ locality: { zone: "local" }, lbEndpoints: endpoints.map(lbEndpoint) }],
-  }),
-);
+    endpoints: [
+      { locality: { zone: "local" }, lbEndpoints: staying.map(lbEndpoint) },
+      ...(going.length === 0 ? [] : [{ locality: { zone: "local" }, priority: 1, lbEndpoints: going.map(lbEndpoint) }]),
+    ],
+  });
+});
 
 /** A port on the pod's own loopback. */
 export function loopbackAssignment(clusterName: string, port: number): ClusterLoadAssignment {

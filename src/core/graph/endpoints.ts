@@ -1,5 +1,5 @@
 /**
- * The ready addresses behind a Service, from EndpointSlices or, where there are none, from its Endpoints object.
+ * The addresses behind a Service that answer, from EndpointSlices or, where there are none, from its Endpoints object.
  *
  * @module
  */
@@ -18,6 +18,8 @@ export interface ServiceAddress {
   /** A StatefulSet pod's host name; "" otherwise. */
   readonly hostname: string;
   readonly target?: ObjectRef;
+  /** Its pod is going away, but still answers. */
+  readonly draining?: true;
 }
 
 /** Slices by the Service that they belong to. */
@@ -35,7 +37,10 @@ export const indexSlices: (slices: Snapshot["objects"]["EndpointSlice"]) => Slic
   return index;
 });
 
-/** The ready addresses of one port of `service`, each once, sorted by address and port. */
+/**
+ * The addresses of one port of `service` that answer, each once, sorted by address and port: those that are ready, and
+ * those of pods that are going away and still serve.
+ */
 export function addressesOf(
   service: Service,
   port: ServicePort,
@@ -46,12 +51,14 @@ export function addressesOf(
   const found =
     slices.length > 0 ? fromSlices(port, slices) : fromEndpoints(port, service.ports.length === 1, endpoints);
   const sorted = found.filter(({ ip }) => isIpv4(ip)).sort(compareAddresses);
-  // An address can be in two slices while it moves between them; the one with a host name counts.
+  // An address can be in two slices while it moves between them: the ready one counts, and of those the one with a
+  // host name.
   return [...new Map(sorted.map((address) => [`${address.ip}:${address.port}`, address])).values()];
 }
 
 function compareAddresses(a: ServiceAddress, b: ServiceAddress): number {
-  return compareText(a.ip, b.ip) || a.port - b.port || compareText(a.hostname, b.hostname);
+  const draining = Number(b.draining === true) - Number(a.draining === true);
+  return compareText(a.ip, b.ip) || a.port - b.port || draining || compareText(a.hostname, b.hostname);
 }
 
 /** Envoy's matches and our redirection are for IPv4; an IPv6 address in a /32 would mean something else (spec 2.5). */
@@ -64,14 +71,17 @@ function fromSlices(port: ServicePort, slices: readonly EndpointSlice[]): readon
     const own = slice.ports.find((candidate) => sameName(candidate, port));
     if (own === undefined) return [];
     return slice.endpoints
-      .filter(({ ready }) => ready)
-      .flatMap(({ addresses, hostname, target }) =>
-        addresses.map((ip) => ({
-          ip,
-          port: own.port,
-          hostname,
-          ...(target && { target }),
-        })),
+      .filter(({ ready, serving, terminating }) => ready || (serving && terminating))
+      .flatMap(({ addresses, hostname, target, ready }) =>
+        addresses.map(
+          (ip): ServiceAddress => ({
+            ip,
+            port: own.port,
+            hostname,
+            ...(target && { target }),
+            ...(ready ? {} : { draining: true }),
+          }),
+        ),
       );
   });
 }

@@ -6,6 +6,7 @@
 import type { ServiceAccountName } from "../base/identity.ts";
 import type { Carriage } from "../ir/protocol.ts";
 import type { Pod } from "../model/pod.ts";
+import type { ServiceTimeouts } from "../model/service.ts";
 
 /** An address behind a port, and whose it is. */
 export interface EndpointNode {
@@ -45,6 +46,7 @@ export interface ServiceNode {
   readonly pods: readonly Pod[];
   /** The accounts of those pods, sorted: the identities that may answer. */
   readonly accounts: readonly ServiceAccountName[];
+  readonly timeouts: ServiceTimeouts;
 }
 
 /** The port of one pod that `port` leads to: a named target port may be another number in each pod. */

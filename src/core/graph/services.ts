@@ -73,9 +73,13 @@ function sameSources(a: Sources, b: Sources): boolean {
   return a.pods === b.pods && a.endpoints === b.endpoints && sameItems(a.slices, b.slices);
 }
 
-/** Of one Service, so that names are equal. Ports are small plain values. */
+/** Of one Service, so that names are equal. Ports and times are small plain values. */
 function sameNode(a: ServiceNode, b: ServiceNode): boolean {
-  return sameItems(a.pods, b.pods) && JSON.stringify(a.ports) === JSON.stringify(b.ports);
+  return sameItems(a.pods, b.pods) && JSON.stringify(plain(a)) === JSON.stringify(plain(b));
+}
+
+function plain({ ports, timeouts }: ServiceNode) {
+  return { ports, timeouts };
 }
 
 type AddressesOf = (port: ServicePort) => readonly ServiceAddress[];
@@ -117,6 +121,7 @@ function linkService(
     ports: onePerPort(ports),
     pods: members,
     accounts: accountsOf(members),
+    timeouts: service.timeouts,
   };
 }
 
@@ -236,9 +241,9 @@ function headlessPorts(whole: PortNode, behind: readonly ServiceAddress[], pods:
 
 function endpointNodes(addresses: readonly ServiceAddress[], pods: PodIndex): readonly EndpointNode[] {
   return addresses
-    .map(({ ip, port }): EndpointNode => {
+    .map(({ ip, port, draining }): EndpointNode => {
       const pod = pods.byAddress.get(ip);
-      return { address: ip, port, account: pod && accountOf(pod) };
+      return { address: ip, port, account: pod && accountOf(pod), ...(draining && { draining }) };
     })
     .sort((a, b) => compareText(a.address, b.address) || a.port - b.port);
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import * as v from "valibot";
+import { type Millis, parseDuration } from "../base/millis.ts";
 import { fieldsOf, listOf, Port, Text, TextMap } from "./fields.ts";
-import { defineKind, type Kind } from "./kind.ts";
+import { show } from "./issues.ts";
+import { defineKind, type Kind, type Note } from "./kind.ts";
 import { LabelMetadata, type Meta } from "./meta.ts";
 import { PortOrName, type PortTransport, Transport } from "./port.ts";
 
@@ -29,7 +31,17 @@ export interface Service {
   readonly headless: boolean;
   readonly externalName?: string;
   readonly ports: readonly ServicePort[];
+  readonly timeouts: ServiceTimeouts;
 }
+
+/** What the mesh's callers of a Service are bounded by; what is absent, the MeshConfig says. 0: any time. */
+export interface ServiceTimeouts {
+  readonly request?: Millis;
+  readonly idle?: Millis;
+}
+
+const REQUEST_TIMEOUT = "openservicemesh.io/request-timeout";
+const IDLE_TIMEOUT = "openservicemesh.io/idle-timeout";
 
 const Ports = v.pipe(
   listOf(
@@ -74,7 +86,7 @@ export const Service: Kind<Service> = defineKind({
   versions: ["v1"],
   fields: "theirs",
   schema: fieldsOf({ metadata: LabelMetadata, spec: v.nullish(Spec, {}) }),
-  build: ({ spec }, meta): Service => {
+  build: ({ spec }, meta, note): Service => {
     const ips = spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP];
     return {
       kind: "Service",
@@ -84,6 +96,24 @@ export const Service: Kind<Service> = defineKind({
       headless: ips.includes("None"),
       ...(spec.type === "ExternalName" ? { externalName: spec.externalName } : {}),
       ports: spec.ports,
+      timeouts: timeoutsOf(meta, note),
     };
   },
 });
+
+function timeoutsOf({ annotations }: Meta, note: Note): ServiceTimeouts {
+  const request = timeoutIn(annotations, REQUEST_TIMEOUT, note);
+  const idle = timeoutIn(annotations, IDLE_TIMEOUT, note);
+  return { ...(request === undefined ? {} : { request }), ...(idle === undefined ? {} : { idle }) };
+}
+
+/** A bad one counts as none: it would be wrong to leave the whole Service out of the mesh for it. */
+function timeoutIn(annotations: Meta["annotations"], name: string, note: Note): Millis | undefined {
+  const text = annotations[name];
+  if (text === undefined) return undefined;
+  const span = parseDuration(text.trim());
+  if (span !== undefined && span >= 0) return span;
+  const message = `must be a duration such as "30s", or "0s" for any time, but is ${show(text)}; the MeshConfig's is in force`;
+  note("field-invalid", `metadata.annotations[${name}]`, message);
+  return undefined;
+}

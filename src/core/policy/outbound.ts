@@ -143,10 +143,16 @@ function peersOf(service: ServiceNode, { settings }: MeshGraph): TrustedPeers | 
   return first === undefined ? undefined : { secret: peersSecret(service), names: [first, ...rest] };
 }
 
+/** If all are going away they are used, as Kubernetes does: they still answer, and nobody else does. */
 function endpointSetOf(cluster: string, endpoints: readonly EndpointNode[]): EndpointSet {
+  const someStay = endpoints.some(({ draining }) => draining === undefined);
   return {
     cluster,
-    endpoints: endpoints.map(({ address, port, draining }) => ({ address, port, ...(draining && { draining }) })),
+    endpoints: endpoints.map(({ address, port, draining }) => ({
+      address,
+      port,
+      ...(someStay && draining && { draining }),
+    })),
   };
 }
 
