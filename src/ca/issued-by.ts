@@ -4,7 +4,7 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
-import { splitChain } from "./pki.ts";
+import { splitChain } from "./pki-read.ts";
 
 /** PEM text → the certificates in it, read once: a mesh has few authorities and asks for each proxy. */
 const READ = new Map<string, readonly X509Certificate[]>();
