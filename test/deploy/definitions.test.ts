@@ -132,6 +132,7 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^Retry spec\.source\.kind$/, "ServiceAccount"],
   [/^Retry spec\.destinations\[]\.kind$/, "Service"],
   [/retryOn$/, "5xx,reset"],
+  [/tracing\.endpoint$/, "/api/v2/spans"],
 ];
 const NUMBERS: readonly (readonly [RegExp, number])[] = [
   [/certKeyBitSize$/, 2048],

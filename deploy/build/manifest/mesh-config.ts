@@ -75,13 +75,39 @@ const TRAFFIC: Fields = {
 const TRAFFIC_LATER: Fields = {
   outboundIPRangeInclusionList: says("If any, only these IPv4 ranges are led through the proxies of new pods.", RANGES),
   networkInterfaceExclusionList: says("Network interfaces of new pods that are left alone.", TEXTS),
+  requestTimeout: text(
+    "How long a request may take, such as 30s, unless its Service is annotated with openservicemesh.io/request-timeout. Absent: any time.",
+  ),
+  idleTimeout: text(
+    "How long a request may go on without a byte, such as 1h, unless its Service is annotated with openservicemesh.io/idle-timeout. 0s: any time. Absent: 5m.",
+  ),
+  outlierDetection: says(
+    "Leaves endpoints alone for a while that answer badly. Absent: never.",
+    object({
+      consecutiveErrors: says(
+        "Errors in a row: connections that fail, and answers from 500. Default: 5.",
+        whole(1, 1000),
+      ),
+      interval: text("How often endpoints that are left alone are looked at again. Default: 10s."),
+      baseEjectionTime: text("How long one is left alone, times how often that happened. Default: 30s."),
+      maxEjectionPercent: says("At most this share of a Service's endpoints. Default: 50.", whole(1, 100)),
+    }),
+  ),
 };
+
+const PERCENT: Schema = { type: "number", minimum: 0, maximum: 100 };
 
 const OBSERVABILITY = object({
   osmLogLevel: text("The control plane's log level: trace, debug, info, warn, error, fatal, panic or disabled."),
   enableDebugServer: FLAG,
   // OSM read the port as a 16-bit number with a sign; any port is well here.
-  tracing: object({ enable: FLAG, port: whole(), address: text(), endpoint: text() }),
+  tracing: object({
+    enable: FLAG,
+    port: whole(),
+    address: text(),
+    endpoint: text(),
+    sampling: says("Percent of all requests that are traced. Default: 100.", PERCENT),
+  }),
 });
 
 const CERTIFICATE = object(

@@ -16,11 +16,12 @@ type Settings = Pick<MessageInitShape<typeof HttpConnectionManagerSchema>, "gene
 
 export function tracing({ tracing: wanted }: Observation): Settings {
   if (wanted === undefined) return {};
-  const { cluster, endpoint, host } = wanted;
+  const { cluster, endpoint, host, sampling } = wanted;
   return {
     generateRequestId: true,
     tracing: {
       verbose: true,
+      ...(sampling === undefined ? {} : { randomSampling: { value: sampling } }),
       provider: {
         name: "envoy.tracers.zipkin",
         configType: {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Any, anyPack, type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import {
   type Address,
@@ -16,12 +16,18 @@ import {
   type ConfigSource,
   ConfigSourceSchema,
 } from "../../../gen/envoy/config/core/v3/config_source_pb.ts";
+import { TypedStructSchema } from "../../../gen/xds/type/v3/typed_struct_pb.ts";
 import type { Millis } from "../base/millis.ts";
 import type { AddressRange } from "../ir/listener.ts";
 
 /** A message made and packed, as Envoy's extension points want it. */
 export function typed<D extends DescMessage>(schema: D, init?: MessageInitShape<D>): Any {
   return anyPack(schema, create(schema, init));
+}
+
+/** A message of Envoy's that is not among the generated ones, as JSON with the field names of its proto. */
+export function typedStruct(typeUrl: string, value: JsonObject): Any {
+  return typed(TypedStructSchema, { typeUrl, value });
 }
 
 export function durationOf(span: Millis): Duration {

@@ -22,6 +22,7 @@ import {
   wholeBetween,
   wholeFrom,
 } from "./fields.ts";
+import { HostName } from "./host-name.ts";
 import { CURVES_WANTED, isCurve, isSuite, SUITES_WANTED } from "./tls-names.ts";
 
 /** Weakest first. `TLS_AUTO` is Envoy's choice, and in no order with the others. */
@@ -47,6 +48,13 @@ const Quantities = v.nullish(
 const SomeTime = durationThat((span) => span >= 1, "a duration of 1ms or more");
 const Resync = durationThat((span) => span === 0 || span >= SHORTEST_RESYNC, '"0s" or a duration of 30s or more');
 const KeyBits = v.custom<number>(isKeyBits, `a whole number from ${SMALLEST_KEY_BITS} to ${LARGEST_KEY_BITS}`);
+
+/** Of a server that proxies talk to; "" if none is named. */
+const MaybeHost = v.nullish(
+  v.union([v.literal(""), HostName], "the name of a host, or an address, without a port"),
+  "",
+);
+const UrlPath = v.pipe(AnyText, v.startsWith("/", 'a path, which begins with "/"'));
 
 const Sidecar = v.pipe(
   fieldsOf({
@@ -97,7 +105,7 @@ const Traffic = fieldsOf({
   inboundExternalAuthorization: v.nullish(
     fieldsOf({
       enable: Flag,
-      address: Text,
+      address: MaybeHost,
       port: v.nullish(v.union([v.literal(0), Port], "a port from 1 to 65535"), 0),
       statPrefix: filled(AnyText, "inboundExtAuthz"),
       timeout: filled(Duration, "1s"),
@@ -111,7 +119,13 @@ const Observability = fieldsOf({
   osmLogLevel: filled(oneOf(OSM_LOG_LEVELS), "info"),
   enableDebugServer: Flag,
   tracing: v.nullish(
-    fieldsOf({ enable: Flag, port: filled(Port, 9411), address: Text, endpoint: filled(AnyText, "/api/v2/spans") }),
+    fieldsOf({
+      enable: Flag,
+      port: filled(Port, 9411),
+      address: MaybeHost,
+      endpoint: filled(UrlPath, "/api/v2/spans"),
+      sampling: v.nullish(v.custom<number>(isPercent, "a number from 0 to 100"), 100),
+    }),
     {},
   ),
 });
@@ -155,6 +169,10 @@ function oneOf<const C extends readonly string[]>(choices: C) {
 function isIpv4Range(text: string): boolean {
   const [, ...parts] = IPV4_CIDR.exec(text) ?? [];
   return parts.length === 5 && parts.every((part, i) => Number(part) <= (i < 4 ? 255 : 32));
+}
+
+function isPercent(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= 100;
 }
 
 function isKeyBits(value: unknown): boolean {

@@ -67,6 +67,7 @@ describe("MeshConfig.parse", () => {
       port: 40_000,
       address: "zipkin",
       endpoint: "/api/v2/spans",
+      sampling: 100,
     });
     assert.equal(certificate.serviceCertValidityMs, 5_400_000);
     assert.deepEqual(certificate.ingressGateway, {
@@ -105,6 +106,10 @@ describe("MeshConfig.parse", () => {
     ["traffic.inboundExternalAuthorization.port", 65_536],
     ["observability.osmLogLevel", "warning"],
     ["observability.tracing.port", 65_536],
+    ["observability.tracing.address", "http://zipkin"],
+    ["observability.tracing.endpoint", "spans"],
+    ["observability.tracing.sampling", 101],
+    ["traffic.inboundExternalAuthorization.address", "opa:9191"],
     ["certificate.serviceCertValidityDuration", "a day"],
     ["certificate.serviceCertValidityDuration", "-1h"],
     ["certificate.certKeyBitSize", 1024],

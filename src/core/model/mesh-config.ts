@@ -95,6 +95,8 @@ export interface ObservabilitySettings {
     /** "": `jaeger.<mesh namespace>.svc.cluster.local`. */
     readonly address: string;
     readonly endpoint: string;
+    /** Of all requests, in percent: a trace is begun for so many of them. Ours; OSM traced each. */
+    readonly sampling: number;
   };
 }
 

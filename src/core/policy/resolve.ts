@@ -28,8 +28,8 @@ export interface ResolvedProxy {
 export function resolveProxy(graph: MeshGraph, pod: Pod, sharing: Sharing): ResolvedProxy {
   const services = servicesOf(graph, pod);
   const metrics = isScraped(pod);
-  const observation = resolveObservation(graph, pod, sharing);
-  const name = `${proxyClass(pod, services, metrics)}:${JSON.stringify(observation.observation)}`;
+  const observation = resolveObservation(graph, pod, metrics, sharing);
+  const name = `${proxyClass(pod, services, metrics)}:${observation.key}`;
   return sharing.once(graph, name, () => {
     const account = { namespace: pod.meta.namespace, name: pod.serviceAccount };
     const outbound = resolveOutbound(graph, account, sharing);
