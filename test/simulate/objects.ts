@@ -191,6 +191,42 @@ export function split(path: string, root: string, backends: Readonly<Record<stri
   };
 }
 
+export interface EgressOptions {
+  /** `namespace/account`. */
+  readonly from: readonly string[];
+  /** Port numbers by protocol. */
+  readonly ports: Readonly<Record<number, string>>;
+  readonly hosts?: readonly string[];
+  readonly ranges?: readonly string[];
+  /** Names of HTTPRouteGroups. */
+  readonly routes?: readonly string[];
+  /** The name of an UpstreamTrafficSetting. */
+  readonly setting?: string;
+  /** The larger, the younger. */
+  readonly createdAt?: string;
+}
+
+export function egress(path: string, options: EgressOptions): RawObject {
+  const { from, ports, hosts = [], ranges = [], routes: groups = [], setting, createdAt } = options;
+  return {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "Egress",
+    metadata: { ...named(path), ...(createdAt && { creationTimestamp: createdAt }) },
+    spec: {
+      sources: from.map((source) => ({ kind: "ServiceAccount", ...named(source) })),
+      hosts,
+      ipAddresses: ranges,
+      ports: Object.entries(ports).map(([number, protocol]) => ({ number: Number(number), protocol })),
+      matches: [
+        ...groups.map((name) => ({ apiGroup: "specs.smi-spec.io/v1alpha4", kind: "HTTPRouteGroup", name })),
+        ...(setting === undefined
+          ? []
+          : [{ apiGroup: "policy.openservicemesh.io/v1alpha1", kind: "UpstreamTrafficSetting", name: setting }]),
+      ],
+    },
+  };
+}
+
 /** The same text always gives the same address of `first`.0.0.0/8. */
 export function addressOf(first: number, text: string): string {
   const hash = hashOf(text);

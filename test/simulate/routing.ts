@@ -29,8 +29,10 @@ export function routeRequest(table: RouteConfiguration, request: HttpRequest, ca
 
 function hostFor({ virtualHosts }: RouteConfiguration, authority: string): VirtualHost | undefined {
   const wanted = authority.toLowerCase();
+  const below = (domain: string): boolean => domain.startsWith("*.") && wanted.endsWith(domain.slice(1));
   return (
     virtualHosts.find(({ domains }) => domains.some((domain) => domain.toLowerCase() === wanted)) ??
+    virtualHosts.find(({ domains }) => domains.some(below)) ??
     virtualHosts.find(({ domains }) => domains.includes("*"))
   );
 }

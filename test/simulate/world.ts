@@ -31,7 +31,7 @@ export interface Ending {
 
 export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** The Host header, where it is not what was dialled. */
+  /** The Host header or the server name, where it is not what was dialled. */
   readonly host?: string;
 }
 
@@ -42,7 +42,7 @@ export interface World {
   /**
    * What `from` (`namespace/pod`) sees: one ending's text, or several with their shares in percent, sorted.
    *
-   * @param request - `GET http://host:port/path`, or `tcp://host:port`.
+   * @param request - `GET http://host:port/path`, `tcp://host:port`, or `tls://host:port`, which asks for `options.host`.
    */
   call(from: string, request: string, options?: CallOptions): string;
   endings(from: string, request: string, options?: CallOptions): readonly Ending[];
@@ -60,9 +60,9 @@ export function world(...objects: readonly RawObject[]): World {
   const network = createNetwork(mesh.snapshot);
   const endings: World["endings"] = (from, request, options = {}) => {
     const caller = network.podNamed(from);
-    const { host, port, http } = parseRequest(request, options);
+    const { host, port, http, server } = parseRequest(request, options);
     const addresses = network.resolve(host, caller.meta.namespace);
-    const journey = { network, configs, caller, http };
+    const journey = { network, configs, caller, http, server };
     return addresses.flatMap((address) => scaled(leave(journey, { address, port }), 1 / addresses.length));
   };
   return {
@@ -86,13 +86,21 @@ interface Journey {
   readonly caller: Pod;
   /** undefined: bytes that are no HTTP. */
   readonly http: HttpRequest | undefined;
+  /** The server name that the application's own TLS asks for; undefined: it speaks clear text. */
+  readonly server?: string | undefined;
 }
 
-function parseRequest(request: string, { headers = {}, host }: CallOptions) {
+interface ParsedRequest extends Pick<Journey, "http" | "server"> {
+  readonly host: string;
+  readonly port: number;
+}
+
+function parseRequest(request: string, { headers = {}, host }: CallOptions): ParsedRequest {
   const [, method = "", url = ""] = /^(?:([A-Z]+) )?(\S+)$/.exec(request) ?? [];
   const { protocol, hostname, port, pathname, search } = new URL(url);
   const dialled = { host: hostname, port: port === "" ? 80 : Number(port) };
   if (protocol === "tcp:") return { ...dialled, http: undefined };
+  if (protocol === "tls:") return { ...dialled, http: undefined, server: host ?? hostname };
   const authority = host ?? `${hostname}${port === "" ? "" : `:${port}`}`;
   return { ...dialled, http: { method, path: pathname + search, authority, headers } };
 }
@@ -103,7 +111,7 @@ function leave(journey: Journey, to: Address): readonly Ending[] {
   if (config === undefined) return bySelf(journey, to);
   const listener = listenerNamed(config, OUTBOUND_LISTENER);
   if (listener === undefined) return [broken("refused", "the caller's proxy has no outbound listener")];
-  const chain = chainFor(listener, to);
+  const chain = chainFor(listener, { ...to, ...contentSeen(journey) });
   if (chain === undefined) return [broken("closed", `no outbound chain for ${to.address}:${to.port}`)];
   const { carriage } = contentOf(chain, config);
   if (carriage.kind === "tcp") return throughClusters(journey, config, carriage.shares, to);
@@ -139,10 +147,23 @@ function throughClusters(
   return [...shares].flatMap(([name, share]) => {
     const upstream = upstreamNamed(config, name);
     if (upstream.kind === "original") return scaled(bySelf(journey, to), share);
-    const { addresses, tls } = upstream;
+    const { tls } = upstream;
+    const addresses = upstream.addresses.flatMap((one) => resolved(journey, one));
     if (addresses.length === 0) return [{ ...broken("closed", `cluster ${name} has no endpoint`), share }];
     return addresses.flatMap((address) => scaled(arrive(journey, address, tls), share / addresses.length));
   });
+}
+
+/** What the listener's inspectors find in the application's first bytes. */
+function contentSeen({ http, server }: Journey): Pick<Connection, "tls" | "inspected"> {
+  if (server !== undefined) return { tls: { sni: server, alpn: "" } };
+  return http === undefined ? {} : { inspected: "http/1.1" };
+}
+
+/** A cluster may name its hosts; addresses stand for themselves, and for the pods behind a cluster address. */
+function resolved({ network, caller }: Journey, { address, port }: Address): readonly Address[] {
+  const found = network.tryResolve(address, caller.meta.namespace);
+  return found.flatMap((one) => network.behind({ address: one, port }));
 }
 
 /** A connection at a pod's address. */

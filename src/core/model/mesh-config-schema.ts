@@ -142,13 +142,16 @@ const Certificate = fieldsOf({
   ),
 });
 
+/** For kinds that OSM's chart turned on, without always writing so: absent is true. */
+const FlagOnByDefault = v.nullish(v.boolean("true or false"), true);
+
 const Features = fieldsOf({
   enableWASMStats: Flag,
-  enableEgressPolicy: Flag,
+  enableEgressPolicy: FlagOnByDefault,
   enableMulticlusterMode: Flag,
   enableSnapshotCacheMode: Flag,
   enableAsyncProxyServiceMapping: Flag,
-  enableIngressBackendPolicy: Flag,
+  enableIngressBackendPolicy: FlagOnByDefault,
   enableEnvoyActiveHealthChecks: Flag,
   enableRetryPolicy: Flag,
   enableMeshRootCertificate: Flag,

@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { principalOf, type ServiceAccountName } from "../base/identity.ts";
+import type { ServiceAccountName } from "../base/identity.ts";
 import { compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
+import { type MeshSettings, principalsOf } from "../graph/settings.ts";
 import { compareMatches, type TargetNode } from "../graph/targets.ts";
 import type { NetworkAccess, NetworkPolicy } from "../ir/listener.ts";
 import type { NonEmpty, Principals } from "../ir/protocol.ts";
@@ -26,12 +27,12 @@ export function networkAccess(graph: MeshGraph, account: ServiceAccountName): Ne
   const targets = graph.targetsTo.get(keyOf(account)) ?? [];
   return {
     kind: "policies",
-    policies: targets.flatMap((target) => networkPolicy(target, graph.settings.trustDomain) ?? []),
+    policies: targets.flatMap((target) => networkPolicy(target, graph.settings) ?? []),
   };
 }
 
-function networkPolicy(target: TargetNode, trustDomain: string): NetworkPolicy | undefined {
-  const [first, ...rest] = target.sources.map((source) => principalOf(source, trustDomain));
+function networkPolicy(target: TargetNode, settings: MeshSettings): NetworkPolicy | undefined {
+  const [first, ...rest] = target.sources.flatMap((source) => principalsOf(source, settings));
   if (first === undefined || target.ports.kind === "none") return undefined;
   return {
     name: keyOf(target),
@@ -66,13 +67,13 @@ function grantsTo(graph: MeshGraph, account: ServiceAccountName): readonly Grant
       const key = JSON.stringify(one);
       const grant = grants.get(key) ?? { match: one, names: new Set<string>() };
       grants.set(key, grant);
-      for (const source of sources) grant.names.add(principalOf(source, graph.settings.trustDomain));
+      for (const source of sources) for (const name of principalsOf(source, graph.settings)) grant.names.add(name);
     }
   }
   return [...grants.values()];
 }
 
-function toRouteMatches({ pathRegex, methods, headers }: HttpMatch): readonly RouteMatch[] {
+export function toRouteMatches({ pathRegex, methods, headers }: HttpMatch): readonly RouteMatch[] {
   return methods.map((method) => (method === "*" ? { pathRegex, headers } : { pathRegex, method, headers }));
 }
 
