@@ -36,10 +36,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   ca: {
     from: ["core/base"],
-    packages: ["pkijs", "asn1js"],
+    packages: ["pkijs", "asn1js", "valibot"],
     node: true,
   },
 
+  rotation: { from: ["core/base", "ca"], packages: ["valibot"] },
   engine: {
     from: ["core/base", "core/ir", "core/model", "core/graph", "core/policy", "core/envoy", "xds", "ca"],
     packages: [],

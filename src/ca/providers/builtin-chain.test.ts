@@ -53,10 +53,7 @@ describe("an intermediate as the built-in authority", () => {
       assert.equal(splitChain(leaf.chain, "chain").length, 3);
       assert.deepEqual(authority.trustBundle(), [...splitChain(top.certificate, "top")]);
       ca.verify(leaf.chain, authority.trustBundle().join(""));
-      assert.equal(
-        ca.sansOf(leaf.chain),
-        "DNS:a.shop.cluster.local, URI:spiffe://cluster.local/a/shop",
-      );
+      assert.equal(ca.sansOf(leaf.chain), "DNS:a.shop.cluster.local, URI:spiffe://cluster.local/a/shop");
     });
   }
 
