@@ -155,6 +155,38 @@ export const FINDINGS = {
     severity: "error",
     help: "Two Egress objects of one source say different things about the same host or address on one port. The older one, then the first by name, is in force.",
   },
+  "retry-destination-missing": {
+    severity: "error",
+    help: "A destination of a Retry is no Service of the mesh. Calls to it are not repeated.",
+  },
+  "retry-duplicate": {
+    severity: "error",
+    help: "Two Retry objects name the same account and Service. The older one, then the first by name, is in force.",
+  },
+  "upstream-setting-host-missing": {
+    severity: "error",
+    help: "The host of an UpstreamTrafficSetting is no Service of its namespace, and no Egress names the object. It has no effect.",
+  },
+  "upstream-setting-duplicate": {
+    severity: "error",
+    help: "Two UpstreamTrafficSettings have the same host. The older one, then the first by name, is in force.",
+  },
+  "rate-limit-service-missing": {
+    severity: "error",
+    help: "A route has descriptors for a rate limit service, but the object names none in rateLimit.global.http. Nothing is asked.",
+  },
+  "rate-limit-service-meshed": {
+    severity: "error",
+    help: "A rate limit service is a Service of the mesh. Proxies ask it in clear text, which its own proxy refuses.",
+  },
+  "rate-limit-without-http": {
+    severity: "warning",
+    help: "An UpstreamTrafficSetting limits requests to a Service without an HTTP port. They are not limited.",
+  },
+  "rate-limit-path-unmatched": {
+    severity: "warning",
+    help: "A route of an UpstreamTrafficSetting has a path that no route of the Service has. It limits nothing.",
+  },
   "mesh-config-name": {
     severity: "warning",
     help: "Only the MeshConfig named osm-mesh-config in the mesh namespace has an effect.",

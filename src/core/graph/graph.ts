@@ -10,16 +10,19 @@ import { memoLast } from "../base/memo.ts";
 import { keyOf, type NamespacedName } from "../base/ref.ts";
 import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../model/mesh-config.ts";
 import { MONITORED_BY } from "../model/namespace.ts";
+import type { KindName, ObjectOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { type EgressNode, linkEgress } from "./egress.ts";
 import { podsBehind } from "./injected.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
+import { type LinkedRetries, linkRetries } from "./retries.ts";
 import type { ServiceNode } from "./service-node.ts";
 import { linkServices } from "./services.ts";
 import { MESH_CONFIG_NAME, type MeshSettings } from "./settings.ts";
 import { linkSplits, type SplitNode } from "./splits.ts";
 import { linkTargets, type TargetNode } from "./targets.ts";
 import { type LinkedTelemetries, linkTelemetries } from "./telemetry.ts";
+import { type LinkedSettings, linkSettings } from "./upstream-settings.ts";
 
 export interface MeshGraph {
   readonly settings: MeshSettings;
@@ -37,6 +40,10 @@ export interface MeshGraph {
   readonly splitsOver: ReadonlyMap<string, readonly SplitNode[]>;
   /** Egress objects by the account that they are for; the oldest first. */
   readonly egressFrom: ReadonlyMap<string, readonly EgressNode[]>;
+  /** By the caller's account, then by the Service. */
+  readonly retriesFrom: LinkedRetries["from"];
+  /** By the Service. */
+  readonly upstreamSettings: LinkedSettings["byService"];
   /** Which Telemetry is in force for a pod. */
   readonly telemetryOf: LinkedTelemetries["telemetryOf"];
 }
@@ -49,11 +56,18 @@ export function buildGraph(
   const pods = indexPods(snapshot.objects.Pod, isMember);
   const linked = linkServices(snapshot, pods.index, isMember);
   const byKey = new Map(linked.services.map((service) => [keyOf(service), service]));
-  const memberSplits = [...snapshot.objects.TrafficSplit.values()].filter(({ meta }) => isMember(meta.namespace));
-  const splits = linkSplits(memberSplits, byKey);
+  const members = <K extends KindName>(kind: K): readonly ObjectOf<K>[] =>
+    [...snapshot.objects[kind].values()].filter(({ meta }) => isMember(meta.namespace));
+  const splits = linkSplits(members("TrafficSplit"), byKey);
   const targets = linkTargets(snapshot, isMember);
   const config = configOf(snapshot, settings);
   const egress = linkEgress(snapshot, config, isMember);
+  const retries = linkRetries(members("Retry"), config, byKey);
+  const upstreams = linkSettings({
+    settings: members("UpstreamTrafficSetting"),
+    egresses: members("Egress"),
+    services: byKey,
+  });
   const telemetries = linkTelemetries(
     snapshot.objects.Telemetry,
     snapshot.objects.ExtensionService,
@@ -71,6 +85,8 @@ export function buildGraph(
     splits: splits.byRoot,
     splitsOver: groupBy([...splits.byRoot.values()], ({ backends }) => backends.map(({ service }) => service)),
     egressFrom: groupBy(egress.nodes, ({ sources }) => sources),
+    retriesFrom: retries.from,
+    upstreamSettings: upstreams.byService,
     telemetryOf: telemetries.telemetryOf,
   };
   const findings = [
@@ -79,6 +95,8 @@ export function buildGraph(
     ...splits.findings,
     ...targets.findings,
     ...egress.findings,
+    ...retries.findings,
+    ...upstreams.findings,
     ...telemetries.findings,
     ...strayConfigs(snapshot, settings),
     ...podsBehind(pods.index, graph.config),
