@@ -8,13 +8,14 @@ import { ExtAuthzSchema } from "../../../gen/envoy/extensions/filters/http/ext_a
 import type { HttpFilter } from "../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { ExternalAuthorization } from "../ir/listener.ts";
 import { httpFilter } from "./filter.ts";
+import { BLACKHOLE_CLUSTER } from "./names.ts";
 import { durationOf } from "./typed.ts";
 
 /** Bytes of a body that the service sees, as in OSM. */
 const MOST_BODY = 8192;
 
 export function authorizationFilter(authorization: ExternalAuthorization): HttpFilter {
-  const { cluster, statPrefix, timeout, failureModeAllow } = authorization;
+  const { cluster = BLACKHOLE_CLUSTER, statPrefix, timeout, failureModeAllow } = authorization;
   return httpFilter("http_external_authz", ExtAuthzSchema, {
     services: {
       case: "grpcService",

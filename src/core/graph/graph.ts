@@ -12,6 +12,7 @@ import { DEFAULT_MESH_CONFIG, type MeshConfig } from "../model/mesh-config.ts";
 import { MONITORED_BY } from "../model/namespace.ts";
 import type { KindName, ObjectOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import { authorizationFindings } from "./authorization.ts";
 import { type EgressNode, linkEgress } from "./egress.ts";
 import { podsBehind } from "./injected.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
@@ -98,6 +99,7 @@ export function buildGraph(
     ...retries.findings,
     ...upstreams.findings,
     ...telemetries.findings,
+    ...authorizationFindings(config, linked.services),
     ...strayConfigs(snapshot, settings),
     ...podsBehind(pods.index, graph.config),
   ];

@@ -47,6 +47,8 @@ export interface ServiceNode {
   /** The accounts of those pods, sorted: the identities that may answer. */
   readonly accounts: readonly ServiceAccountName[];
   readonly timeouts: ServiceTimeouts;
+  /** What the Service itself says about external authorisation; absent: the MeshConfig decides. */
+  readonly authorization?: "enabled" | "disabled";
 }
 
 /** The port of one pod that `port` leads to: a named target port may be another number in each pod. */

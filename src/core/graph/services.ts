@@ -78,8 +78,8 @@ function sameNode(a: ServiceNode, b: ServiceNode): boolean {
   return sameItems(a.pods, b.pods) && JSON.stringify(plain(a)) === JSON.stringify(plain(b));
 }
 
-function plain({ ports, timeouts }: ServiceNode) {
-  return { ports, timeouts };
+function plain({ ports, timeouts, authorization }: ServiceNode) {
+  return { ports, timeouts, authorization };
 }
 
 type AddressesOf = (port: ServicePort) => readonly ServiceAddress[];
@@ -122,6 +122,7 @@ function linkService(
     pods: members,
     accounts: accountsOf(members),
     timeouts: service.timeouts,
+    ...(service.authorization && { authorization: service.authorization }),
   };
 }
 

@@ -68,8 +68,8 @@ export type NetworkAccess =
 
 /** A service that is asked about every request before it passes. */
 export interface ExternalAuthorization {
-  /** An upstream of the proxy that speaks Envoy's `ext_authz` over gRPC. */
-  readonly cluster: string;
+  /** An upstream of the proxy that speaks Envoy's `ext_authz` over gRPC. Absent: there is nobody to ask. */
+  readonly cluster?: string;
   readonly statPrefix: string;
   readonly timeout: Millis;
   /** What a request gets when the service cannot be asked: passage, or 403. */

@@ -32,6 +32,8 @@ export interface Service {
   readonly externalName?: string;
   readonly ports: readonly ServicePort[];
   readonly timeouts: ServiceTimeouts;
+  /** Whether requests to it are shown to the external authoriser; absent: as the MeshConfig says. */
+  readonly authorization?: "enabled" | "disabled";
 }
 
 /** What the mesh's callers of a Service are bounded by; what is absent, the MeshConfig says. 0: any time. */
@@ -42,6 +44,7 @@ export interface ServiceTimeouts {
 
 const REQUEST_TIMEOUT = "openservicemesh.io/request-timeout";
 const IDLE_TIMEOUT = "openservicemesh.io/idle-timeout";
+export const AUTHORIZATION = "openservicemesh.io/inbound-external-authorization";
 
 const Ports = v.pipe(
   listOf(
@@ -97,9 +100,19 @@ export const Service: Kind<Service> = defineKind({
       ...(spec.type === "ExternalName" ? { externalName: spec.externalName } : {}),
       ports: spec.ports,
       timeouts: timeoutsOf(meta, note),
+      ...authorizationOf(meta, note),
     };
   },
 });
+
+function authorizationOf({ annotations }: Meta, note: Note): Pick<Service, "authorization"> {
+  const text = annotations[AUTHORIZATION];
+  if (text === "enabled" || text === "disabled") return { authorization: text };
+  if (text === undefined) return {};
+  const message = `must be enabled or disabled, but is ${show(text)}; what the MeshConfig says is in force`;
+  note("field-invalid", `metadata.annotations[${AUTHORIZATION}]`, message);
+  return {};
+}
 
 function timeoutsOf({ annotations }: Meta, note: Note): ServiceTimeouts {
   const request = timeoutIn(annotations, REQUEST_TIMEOUT, note);

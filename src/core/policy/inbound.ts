@@ -68,13 +68,15 @@ function compute(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[], s
     ...servedRoots(graph, pod, services),
   ];
   const access = networkAccess(graph, account);
+  const together = servicesByPort(served);
   const chains = served
     .filter(({ chained }) => chained)
-    .map((one): InboundChain => ({ ...chainOf(graph, one), access }));
+    .map((one): InboundChain => ({ ...chainOf(graph, one, together), access }));
   const ingress = resolveIngress(graph, {
     pod,
     services,
-    authorizationOf: (service) => authorizationOf(graph, service),
+    authorizationOf: (service) =>
+      authorizationOf(graph, [...together.values()].filter((all) => all.includes(service)).flat()),
   });
   const routes = accessRoutes(graph, account);
   return {
@@ -91,7 +93,10 @@ function upstreamsOf(graph: MeshGraph, served: readonly Served[], sharing: Shari
     (one): LocalUpstream => ({ kind: "local", name: localCluster(one), port: one.ports[0].targetPort }),
   );
   const asked = served.flatMap(({ service, ports: [port] }) => serverSettings(graph, service, port).upstreams);
-  const authorizer = authorizationUpstream(graph);
+  const authorizer = authorizationUpstream(
+    graph,
+    served.map(({ service }) => service),
+  );
   const all = [...locals, ...asked, ...(authorizer === undefined ? [] : [authorizer])];
   return [...new Map(all.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName);
 }
@@ -151,11 +156,21 @@ function localCluster({ service, ports: [port] }: Served): string {
   return `${clusterName(service, port)}|local`;
 }
 
-function chainOf(graph: MeshGraph, served: Served): Omit<InboundChain, "access"> {
+/** Those that answer on one target port of the pod. */
+function servicesByPort(served: readonly Served[]): ReadonlyMap<number, readonly ServiceNode[]> {
+  const groups = Map.groupBy(served, ({ ports: [port] }) => port.targetPort);
+  return new Map([...groups].map(([port, those]) => [port, those.map(({ service }) => service)]));
+}
+
+function chainOf(
+  graph: MeshGraph,
+  served: Served,
+  together: ReturnType<typeof servicesByPort>,
+): Omit<InboundChain, "access"> {
   const { service, ports } = served;
   const [port] = ports;
   const { connections, requests } = serverSettings(graph, service, port);
-  const authorization = authorizationOf(graph, service);
+  const authorization = authorizationOf(graph, together.get(port.targetPort) ?? []);
   return {
     name: `inbound_${chainSubject(service, port)}_${port.targetPort}_${port.protocol}`,
     port: port.targetPort,
