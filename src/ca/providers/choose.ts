@@ -1,0 +1,115 @@
+/**
+ * Which provider, from what an operator wrote: flags, or a MeshRootCertificate.
+ *
+ * @module
+ */
+import type { Millis } from "../../core/base/millis.ts";
+import { Redacted } from "../../core/base/redacted.ts";
+import type { NamespacedName } from "../../core/base/ref.ts";
+import type { Clock } from "../clock.ts";
+import type { CertificateProvider } from "../provider.ts";
+import { openBuiltin, type RootMaterial } from "./builtin.ts";
+import { type ClusterApi, certManagerSigner, type IssuerRef } from "./cert-manager.ts";
+import type { OutageEvent } from "./outage.ts";
+import { openRemote, type RemoteSigner } from "./remote.ts";
+import { ProviderUnavailable } from "./unavailable.ts";
+import { vaultSigner } from "./vault.ts";
+
+export type SecretKey = NamespacedName & { readonly key: string };
+
+/** What `RootProvider` of a MeshRootCertificate is too. */
+export type ProviderSpec =
+  | { readonly kind: "tresor"; readonly secret: NamespacedName }
+  | {
+      readonly kind: "vault";
+      readonly protocol: "http" | "https";
+      readonly host: string;
+      readonly port: number;
+      readonly role: string;
+      readonly token: SecretKey | Redacted<string>;
+    }
+  | ({ readonly kind: "certManager" } & IssuerRef);
+
+/** What a MeshRootCertificate has no place for. */
+export interface VaultExtras {
+  /** Where the PKI engine is; `pki` as OSM had it. */
+  readonly mount?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** PEM: whom to trust as Vault's server. */
+  readonly ca?: string | undefined;
+}
+
+export interface ProviderDeps {
+  readonly trustDomain: string;
+  /** Where CertificateRequests are made. */
+  readonly meshNamespace: string;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** The root in a Secret, made if there is none. */
+  readonly openRoot: (secret: NamespacedName) => Promise<RootMaterial>;
+  /** A Secret's data, as text; undefined if there is no such Secret. */
+  readonly readSecret: (secret: NamespacedName) => Promise<Readonly<Record<string, string>> | undefined>;
+  readonly api: ClusterApi;
+  readonly vault?: VaultExtras;
+  /** Neither may throw. */
+  readonly onOutage: (provider: string, event: OutageEvent) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/**
+ * Opens the provider: reads or makes its root, or has the other authority sign once.
+ *
+ * Rejects with `RootRefused` or `IssueRefused` where an operator must act first, with `ProviderUnavailable` where
+ * asking again may help, and with what `openRoot` and `readSecret` reject with. Nothing is left open then.
+ */
+export async function providerFrom(spec: ProviderSpec, deps: ProviderDeps): Promise<CertificateProvider> {
+  const { clock } = deps;
+  switch (spec.kind) {
+    case "tresor":
+      return openBuiltin(await deps.openRoot(spec.secret), () => clock.now());
+    case "vault":
+      return openSigner(vaultFrom(spec, deps), deps);
+    case "certManager": {
+      const { api, meshNamespace: namespace, onWarning } = deps;
+      return openSigner(certManagerSigner({ api, namespace, issuer: spec, clock, onWarning }), deps);
+    }
+  }
+}
+
+/** How long a provider has been out, for health: in words that may be shown to everybody. */
+export function outageText(provider: string, since: Millis, now: Millis): string {
+  const seconds = Math.max(0, Math.round((now - since) / 1000));
+  return `the certificate provider ${provider} has issued nothing for ${seconds} s; leaves in force stay so: the log says why`;
+}
+
+async function openSigner(signer: RemoteSigner, deps: ProviderDeps): Promise<CertificateProvider> {
+  try {
+    return await openRemote({ ...deps, signer, onOutage: (event) => deps.onOutage(signer.what, event) });
+  } catch (cause) {
+    signer.close();
+    throw cause;
+  }
+}
+
+function vaultFrom(spec: Extract<ProviderSpec, { kind: "vault" }>, deps: ProviderDeps): RemoteSigner {
+  const { protocol, host, port, role, token } = spec;
+  const { mount = "pki", namespace, ca } = deps.vault ?? {};
+  const { clock, onWarning } = deps;
+  const address = { protocol, host, port, namespace, ca };
+  const readToken = () => (token instanceof Redacted ? Promise.resolve(token) : tokenIn(token, deps));
+  return vaultSigner({ address, mount, role, readToken, clock, onWarning });
+}
+
+async function tokenIn(ref: SecretKey, { readSecret }: ProviderDeps): Promise<Redacted<string>> {
+  const data = await readSecret(ref);
+  const token = data?.[ref.key]?.trim() ?? "";
+  if (token !== "") return new Redacted(token);
+  const detail = data === undefined ? "there is no such Secret" : `it has no text under "${ref.key}"`;
+  throw new ProviderUnavailable({
+    provider: `Vault's token in Secret ${ref.namespace}/${ref.name}`,
+    kind: "permission-denied",
+    detail,
+    wayOut: `kubectl -n ${ref.namespace} create secret generic ${ref.name} --from-literal=${ref.key}=TOKEN`,
+  });
+}
