@@ -83,6 +83,22 @@ describe("a pod", () => {
     );
   });
 
+  it("has it as its namespace says, unless it says otherwise itself", WAIT, async () => {
+    const name = "openservicemesh.io/native-sidecar";
+    const containersOf = async (options: Parameters<typeof pod>[1] = {}) =>
+      (await tryHere(options)).spec.containers.map((one) => one.name);
+    await kubectl(["annotate", "namespace", NAMESPACE, `${name}=disabled`]);
+    try {
+      await eventually("the namespace's choice is in force", 60, async () =>
+        assert.deepEqual(await containersOf(), ["main", "envoy"]),
+      );
+      assert.deepEqual(await containersOf({ annotations: { [name]: "enabled" } }), ["main"]);
+    } finally {
+      await kubectl(["annotate", "namespace", NAMESPACE, `${name}-`]);
+    }
+    await eventually("pods are as before", 60, async () => assert.deepEqual(await containersOf(), ["main"]));
+  });
+
   it("stays as it is where its annotation says so", WAIT, async () => {
     const state = await tryHere({ annotations: { "openservicemesh.io/sidecar-injection": "disabled" } });
     assert.equal(sidecarOf(state), undefined);

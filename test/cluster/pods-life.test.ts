@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { type Manifest, namespace, service } from "../support/workloads.ts";
 import { eventually as ask, kubectl } from "./kubectl.ts";
 import { apply, deleteNamespaces, ensureMesh, eventually, get, patchMeshConfig, setMode, WAIT } from "./mesh.ts";
-import { addressOf, appContainer, pod, readPod, sidecarOf, tryPod, untilPodReady } from "./pods.ts";
+import { addressOf, appContainer, pod, readPod, setLocalProxyMode, sidecarOf, untilPodReady } from "./pods.ts";
 
 const NAMESPACE = "pods-life";
 const OUTSIDE = "pods-life-outside";
@@ -63,7 +63,7 @@ after(async () => {
 }, WAIT);
 
 describe("a Job", () => {
-  it("completes, and its init container was in the mesh", WAIT, async () => {
+  it("J1: completes, and its init container was in the mesh", WAIT, async () => {
     await apply(job("once", {}));
     const path = "jsonpath={.status.succeeded}/{.status.failed}";
     const end = await ask(["-n", NAMESPACE, "get", "job", "once", "-o", path], (said) => said !== "/", 180);
@@ -100,11 +100,7 @@ describe("a classic sidecar", () => {
 
 describe("local proxy mode PodIP", () => {
   it("leads callers to the pod's address, and not to its loopback", WAIT, async () => {
-    await patchMeshConfig({ sidecar: { localProxyMode: "PodIP" } });
-    await eventually("new pods get the rule for it", 60, async () => {
-      const [init] = (await tryPod(pod(at("tried")))).spec.initContainers ?? [];
-      assert.match(init?.args?.join() ?? "", /--to-destination \$\(POD_IP\)/);
-    });
+    await setLocalProxyMode(NAMESPACE, "PodIP");
     await apply(
       pod(at("by-address"), { containers: SERVER }),
       service(at("by-address"), [{ port: 80, targetPort: 8080, name: "http" }]),

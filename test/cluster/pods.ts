@@ -5,7 +5,7 @@
  */
 import { IMAGE, type Manifest, type Namespaced } from "../support/workloads.ts";
 import { kubectl } from "./kubectl.ts";
-import { eventually } from "./mesh.ts";
+import { eventually, patchMeshConfig } from "./mesh.ts";
 import { troubleOf } from "./trouble.ts";
 
 /** Of waiting for a pod; generous, since it only matters when a test fails. */
@@ -70,6 +70,16 @@ export interface ContainerState {
   readonly ready: boolean;
   readonly started?: boolean;
   readonly restartCount: number;
+}
+
+/** Where sidecars of new pods lead their callers. Resolves once pods of `ns` would get it. */
+export async function setLocalProxyMode(ns: string, mode: "PodIP" | "Localhost"): Promise<void> {
+  await patchMeshConfig({ sidecar: { localProxyMode: mode } });
+  await eventually(`new pods are led by ${mode}`, 60, async () => {
+    const [init] = (await tryPod(pod({ namespace: ns, name: "tried" }))).spec.initContainers ?? [];
+    const isByAddress = (init?.args ?? []).join().includes("--to-destination $(POD_IP)");
+    if (isByAddress !== (mode === "PodIP")) throw new Error(JSON.stringify(init?.args));
+  });
 }
 
 export async function readPod({ namespace, name }: Namespaced): Promise<PodState> {

@@ -2,7 +2,7 @@
  * HTTP between pods: clients with and without a Service, ClusterIP and headless servers, a server of one address, and
  * the mesh's two modes with the switch between them.
  *
- * OSM's suite has 5 client Deployments of 5 pods and 5 server pods. Here 2 of 2 and 5: the budget of CI is smaller.
+ * As in OSM's suite there are 5 client Deployments of 5 pods, and 5 server pods.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -21,6 +21,7 @@ import {
   untilReady,
   WAIT,
 } from "./mesh.ts";
+import { setLocalProxyMode } from "./pods.ts";
 import { allowHttp, expectAnswers, identitiesOf, REFUSED, RESET, SOON, settlesAt } from "./traffic.ts";
 
 const SERVERS = "http-server";
@@ -29,16 +30,16 @@ const OUTSIDE = "http-outside";
 const LONE = { namespace: CLIENTS, name: "lone" };
 const SERVED = { namespace: CLIENTS, name: "served" };
 const STRANGER = `${OUTSIDE}/stranger`;
+const OTHERS = ["third", "fourth", "fifth"].map((name) => ({ namespace: CLIENTS, name }));
+const CALLERS = [LONE, SERVED, ...OTHERS];
 const SERVER_PODS = 5;
-const CLIENT_PODS = 2;
+const CLIENT_PODS = 5;
+/** Pods that call at a time: a machine of two cores has more to do than the tests. */
+const AT_ONCE = 5;
+/** Of one caller under load. */
+const PER_SECOND = 20;
 /** Chance that one of 5 round-robin pods is missed is nil; Envoy's workers each have their own turn. */
 const MANY = 60;
-
-/**
- * A switch has clients connect anew. OSM's connect timeout of 1 s has the TLS handshake in it, for which a machine that
- * starts dozens of pods may lack the time: that is no answer of policy.
- */
-const SLOW_MACHINE = /reset reason: connection timeout/;
 
 const ECHO = ["http-echo", "--port", "14001"];
 const PORT = [{ port: 14001, appProtocol: "http" }];
@@ -48,16 +49,13 @@ const URLS = {
   "a server that listens on its pod's address alone": `http://one-address.${SERVERS}:14001/x`,
 };
 const SERVER_URL = URLS["a Service with an address"];
-const POLICIES = [
-  ...allowHttp(SERVERS, "server", [LONE, SERVED]),
-  ...allowHttp(SERVERS, "one-address", [LONE, SERVED]),
-];
+const POLICIES = [...allowHttp(SERVERS, "server", CALLERS), ...allowHttp(SERVERS, "one-address", CALLERS)];
 
 before(async () => {
   await ensureMesh();
   await setMode("smi");
-  await patchMeshConfig({ sidecar: { localProxyMode: "PodIP" } });
   await apply(namespace(SERVERS), namespace(CLIENTS), namespace(OUTSIDE, "outside"));
+  await setLocalProxyMode(SERVERS, "PodIP");
   await apply(
     ...app({
       namespace: SERVERS,
@@ -69,13 +67,12 @@ before(async () => {
     service({ namespace: SERVERS, name: "one-address" }, PORT),
   );
   await untilReady(SERVERS);
-  await patchMeshConfig({ sidecar: { localProxyMode: "Localhost" } });
+  await setLocalProxyMode(SERVERS, "Localhost");
   await apply(
     ...app({ namespace: SERVERS, name: "server", run: { app: ECHO }, port: 14001, replicas: SERVER_PODS }),
     service({ namespace: SERVERS, name: "server" }, PORT),
     service({ namespace: SERVERS, name: "headless" }, PORT, { selector: { app: "server" }, headless: true }),
-    ...client({ ...LONE, replicas: CLIENT_PODS }),
-    ...client({ ...SERVED, replicas: CLIENT_PODS }),
+    ...CALLERS.flatMap((of) => client({ ...of, replicas: CLIENT_PODS })),
     service(SERVED, [{ port: 8080 }]),
     ...client({ namespace: OUTSIDE, name: "stranger" }),
   );
@@ -88,8 +85,17 @@ after(async () => {
 
 /** Every client pod, as `perform` names them. */
 async function clientPods(): Promise<readonly string[]> {
-  const names = await Promise.all([LONE, SERVED].map(podsOf));
+  const names = await Promise.all(CALLERS.map(podsOf));
   return names.flat().map((name) => `${CLIENTS}/pod/${name}`);
+}
+
+/** Does `work` for all, a few at a time. */
+async function forAll<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  const worker = async () => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
 describe("in SMI mode", () => {
@@ -113,17 +119,21 @@ describe("in SMI mode", () => {
   }
 
   for (const what of ["a Service with an address", "a headless Service"] as const) {
-    it(`every one of ${2 * CLIENT_PODS} client pods sees all ${SERVER_PODS} pods of ${what}`, WAIT, async () => {
-      const servers = await podsOf({ namespace: SERVERS, name: "server" });
-      assert.equal(servers.length, SERVER_PODS);
-      const clients = await clientPods();
-      assert.equal(clients.length, 2 * CLIENT_PODS);
-      for (const pod of clients) {
-        await eventually(`${pod} sees all`, SOON, async () =>
-          assert.deepEqual(identitiesOf(await expectAnswers(pod, URLS[what], "200", MANY)), servers),
-        );
-      }
-    });
+    it(
+      `every one of ${CALLERS.length * CLIENT_PODS} client pods sees all ${SERVER_PODS} pods of ${what}`,
+      WAIT,
+      async () => {
+        const servers = await podsOf({ namespace: SERVERS, name: "server" });
+        assert.equal(servers.length, SERVER_PODS);
+        const clients = await clientPods();
+        assert.equal(clients.length, CALLERS.length * CLIENT_PODS);
+        await forAll(clients, async (pod) => {
+          await eventually(`${pod} sees all`, SOON, async () =>
+            assert.deepEqual(identitiesOf(await expectAnswers(pod, URLS[what], "200", MANY)), servers),
+          );
+        });
+      },
+    );
   }
 
   it("refuses again once the TrafficTarget is deleted", WAIT, async () => {
@@ -144,16 +154,19 @@ describe("in permissive mode", () => {
   it("denies no request of any client while it is switched to SMI with policies, and back", WAIT, async () => {
     await apply(...POLICIES);
     await Promise.all([LONE, SERVED].map(({ name }) => settlesAt(`${CLIENTS}/${name}`, SERVER_URL, "200")));
-    const load = { kind: "load", url: SERVER_URL, perSecond: 5, seconds: 24 } as const;
-    const loads = (await clientPods()).map((pod) => perform(pod, load));
+    const load = { kind: "load", url: SERVER_URL, perSecond: PER_SECOND, seconds: 24 } as const;
+    const callers = await Promise.all([LONE, SERVED].map(podsOf));
+    const pods = callers.flatMap((names) => names.slice(0, 2)).map((name) => `${CLIENTS}/pod/${name}`);
+    const loads = pods.map((pod) => perform(pod, load));
     for (const mode of ["smi", "permissive", "smi"] as const) {
       await new Promise((resolve) => setTimeout(resolve, 5000));
       await setMode(mode);
     }
     for (const { requests, outcomes, failures } of await Promise.all(loads)) {
-      const unexplained = failures.filter(({ body }) => !SLOW_MACHINE.test(body));
-      assert.deepEqual(unexplained, []);
-      assert.ok((outcomes["200"] ?? 0) >= 0.9 * requests, JSON.stringify(outcomes));
+      assert.deepEqual(failures, []);
+      assert.deepEqual(outcomes, { "200": requests });
+      // A third of what was due: a machine may be busy, and the switch must still have been seen.
+      assert.ok(requests > (PER_SECOND * load.seconds) / 3, `only ${requests} requests`);
     }
     // That the last switch did take effect: what only permissive mode allowed is gone.
     await remove(...POLICIES);

@@ -9,6 +9,7 @@ import {
   deleteNamespaces,
   ensureMesh,
   eventually,
+  patchMeshConfig,
   perform,
   podsOf,
   remove,
@@ -16,6 +17,7 @@ import {
   untilReady,
   WAIT,
 } from "./mesh.ts";
+import { setLocalProxyMode } from "./pods.ts";
 import { allowHttp, identitiesOf, REFUSED, SOON, settlesAt } from "./traffic.ts";
 import { asStatefulSet, withContainer } from "./workloads.ts";
 
@@ -26,11 +28,29 @@ const POD = `${NS}/caller`;
 const ECHO = ["http-echo", "--port", "8080"];
 const REPLICAS = 3;
 const FQDN = `${NS}.svc.cluster.local`;
-const POLICIES = [...allowHttp(NS, "multi", [CALLER]), ...allowHttp(NS, "web", [{ namespace: NS, name: "web" }])];
+/** StatefulSets by the mode that their pods were injected in. The second listens on its pods' own addresses alone. */
+const SETS = { Localhost: "web", PodIP: "web-by-address" } as const;
+const POLICIES = [
+  ...allowHttp(NS, "multi", [CALLER]),
+  ...Object.values(SETS).flatMap((name) => allowHttp(NS, name, [{ namespace: NS, name }])),
+];
+
+function statefulSet(mode: keyof typeof SETS) {
+  const name = SETS[mode];
+  const env = mode === "PodIP" ? { LISTEN_ADDRESS: { fieldPath: "status.podIP" } } : {};
+  return [
+    ...asStatefulSet(app({ namespace: NS, name, run: { app: ECHO }, port: 8080, replicas: REPLICAS, env }), name),
+    service({ namespace: NS, name }, [{ port: 8080, appProtocol: "http" }], { headless: true }),
+  ];
+}
 
 before(async () => {
   await ensureMesh();
   await apply(namespace(NS), ignoredNamespace());
+  await setLocalProxyMode(NS, "PodIP");
+  await apply(...statefulSet("PodIP"));
+  await untilReady(NS);
+  await setLocalProxyMode(NS, "Localhost");
   await apply(
     ...withContainer(app({ namespace: NS, name: "multi", run: { app: ECHO }, port: 8080 }), {
       name: "echo",
@@ -44,14 +64,16 @@ before(async () => {
     service({ namespace: NS, name: "also-multi" }, [{ port: 8081, targetPort: 8080, appProtocol: "http" }], {
       selector: { app: "multi" },
     }),
-    ...asStatefulSet(app({ namespace: NS, name: "web", run: { app: ECHO }, port: 8080, replicas: REPLICAS }), "web"),
-    service({ namespace: NS, name: "web" }, [{ port: 8080, appProtocol: "http" }], { headless: true }),
+    ...statefulSet("Localhost"),
     ...client(CALLER),
     ...client({ namespace: IGNORED, name: "apart" }),
   );
   await untilReady(NS, IGNORED);
 }, WAIT);
-after(async () => await deleteNamespaces(NS, IGNORED), WAIT);
+after(async () => {
+  await patchMeshConfig({ sidecar: { localProxyMode: "Localhost" } });
+  await deleteNamespaces(NS, IGNORED);
+}, WAIT);
 
 function ignoredNamespace() {
   const labels = { "openservicemesh.io/monitored-by": "osm", "openservicemesh.io/ignore": "true" };
@@ -81,17 +103,26 @@ describe("a pod of two Services", () => {
 });
 
 describe("a StatefulSet behind a headless Service", () => {
-  it("has every pod reach exactly the pod that it names, in SMI mode", WAIT, async () => {
-    await setMode("smi");
-    await apply(...POLICIES);
-    const pods = await podsOf({ namespace: NS, name: "web" });
-    assert.deepEqual(pods, ["web-0", "web-1", "web-2"]);
-    for (const from of pods)
-      for (const to of pods.filter((one) => one !== from)) {
-        const results = await settlesAt(`${NS}/pod/${from}`, `http://${to}.web.${FQDN}:8080/x`, "200");
-        assert.deepEqual(identitiesOf(results), [to]);
-      }
-  });
+  for (const [mode, name] of Object.entries(SETS)) {
+    it(
+      `has every pod reach exactly the pod that it names, in SMI mode and local proxy mode ${mode}`,
+      WAIT,
+      async () => {
+        await setMode("smi");
+        await apply(...POLICIES);
+        const pods = await podsOf({ namespace: NS, name });
+        assert.deepEqual(
+          pods,
+          [0, 1, 2].map((at) => `${name}-${at}`),
+        );
+        for (const from of pods)
+          for (const to of pods.filter((one) => one !== from)) {
+            const results = await settlesAt(`${NS}/pod/${from}`, `http://${to}.${name}.${FQDN}:8080/x`, "200");
+            assert.deepEqual(identitiesOf(results), [to]);
+          }
+      },
+    );
+  }
 
   it("refuses who has no TrafficTarget for it", WAIT, async () => {
     await remove(...allowHttp(NS, "multi", [CALLER]));
