@@ -55,14 +55,19 @@ export function httpByRouteTable(observation: Observation, chain: HttpChain): Fi
   });
 }
 
-/** In the order in which requests pass them (dataplane spec 3.5); the router ends it. */
+/**
+ * In the order in which requests pass them (dataplane spec 3.5); the router ends it.
+ *
+ * Health checks come first, where OSM had them last: there a caller whose own routes do not match the check was answered
+ * 403 or 429 and took the endpoint for sick, and each check used up a request of the application's rate limit.
+ */
 function httpFilters({ routeTable, authorization, requests, healthChecks }: HttpChain): HttpFilter[] {
   return [
+    ...(healthChecks === true ? [healthCheckFilter()] : []),
     httpFilter(HTTP_RBAC, HttpRbacSchema),
     httpFilter(HTTP_LOCAL_RATE_LIMIT, LocalRateLimitSchema, { statPrefix: routeTable }),
     ...(authorization === undefined ? [] : [authorizationFilter(authorization)]),
     ...(requests === undefined ? [] : [requestLimitFilter(requests)]),
-    ...(healthChecks === true ? [healthCheckFilter()] : []),
     httpFilter("http_router", RouterSchema),
   ];
 }

@@ -75,7 +75,7 @@ function toTarget(observation: Observation, chainName: string, target: OutboundC
       // All requests to a service take one route; who may call which path is decided at the server.
       return httpByRouteTable(observation, { routeTable: target.routeTable, paths: "open" });
     case "tcp":
-      return tcpTo(chainName, target.clusters);
+      return tcpTo(chainName, target.clusters, target.silence);
   }
 }
 

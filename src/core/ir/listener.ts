@@ -23,8 +23,11 @@ export interface OutboundChain {
   readonly target:
     | { readonly kind: "http"; readonly routeTable: string }
     /** Clusters with no weight between them: the connection is closed. */
-    | { readonly kind: "tcp"; readonly clusters: readonly WeightedCluster[] };
+    | { readonly kind: "tcp"; readonly clusters: readonly WeightedCluster[]; readonly silence?: Silence };
 }
+
+/** How long a connection of bytes may be silent before it is closed. 0: for ever. Absent: Envoy's hour. */
+export type Silence = Millis;
 
 /** What an application may dial outside the mesh. */
 export interface EgressChain {

@@ -17,11 +17,10 @@ export interface RetryPolicy {
   readonly backoffBase?: Millis;
 }
 
-/** Absent: no limit. */
 export interface RouteTimeouts {
-  /** From the end of the request to the end of the answer. */
+  /** From the end of the request to the end of the answer, all tries together. Absent: no limit. */
   readonly request?: Millis;
-  /** Without a byte in either direction. */
+  /** Without a byte in either direction. 0: no limit. Absent: Envoy's five minutes. */
   readonly idle?: Millis;
 }
 
@@ -68,7 +67,7 @@ export interface Route {
   readonly clusters: readonly WeightedCluster[];
   /** Only on the server's side. */
   readonly access?: RouteAccess;
-  /** Only on the caller's side; so for the timeouts. */
+  /** Only on the caller's side. */
   readonly retry?: RetryPolicy;
   readonly timeouts?: RouteTimeouts;
   /** Only on the server's side. */

@@ -14,7 +14,7 @@ export interface ConnectionLimits {
   readonly maxRetries?: number;
   readonly maxRequestsPerConnection?: number;
   readonly connectTimeout?: Millis;
-  /** After which a connection without traffic is closed. */
+  /** After which a connection without a request is closed. 0: never. Connections of bytes: see `Silence`. */
   readonly idleTimeout?: Millis;
 }
 

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { type Finding, finding } from "../base/finding.ts";
+import type { Finding } from "../base/finding.ts";
 import { compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName, hostNames } from "../graph/host-names.ts";
-import { chainSubject, clusterName, type PortNode, type ServiceNode, targetPortIn } from "../graph/service-node.ts";
-import type { SplitNode } from "../graph/splits.ts";
+import { chainSubject, type ServiceNode } from "../graph/service-node.ts";
 import type { InboundChain, InboundListener, IngressChain } from "../ir/listener.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
 import type { HostUpstream, LocalUpstream } from "../ir/upstream.ts";
@@ -16,8 +15,9 @@ import type { Pod } from "../model/pod.ts";
 import { accessRoutes, networkAccess } from "./access.ts";
 import { authorizationOf, authorizationUpstream } from "./authorization.ts";
 import { ingressInputs, resolveIngress } from "./ingress.ts";
+import { localCluster, type Served, servedPorts, servedRoots, servicesByPort, sniOf, splitsOver } from "./served.ts";
 import type { Sharing } from "./sharing.ts";
-import { serverSettings, settingInputs } from "./traffic-settings.ts";
+import { serverSettings, serverTimeouts, settingInputs, unmatchedPaths } from "./traffic-settings.ts";
 import { uniqueDomains } from "./virtual-hosts.ts";
 
 export interface InboundIr {
@@ -25,15 +25,6 @@ export interface InboundIr {
   readonly routeTables: readonly RouteTable[];
   readonly upstreams: readonly (LocalUpstream | HostUpstream)[];
   readonly findings: readonly Finding[];
-}
-
-/** A destination that callers may mean when they reach this pod: one of its services, or the root of a split over it. */
-interface Served {
-  readonly service: ServiceNode;
-  /** The ports of one name and target port; more than one if several Service ports lead to the same place. */
-  readonly ports: readonly [PortNode, ...PortNode[]];
-  /** The root of a split has no chain: its callers send the backend's server name. */
-  readonly chained: boolean;
 }
 
 /**
@@ -71,7 +62,8 @@ function compute(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[], s
   const together = servicesByPort(served);
   const chains = served
     .filter(({ chained }) => chained)
-    .map((one): InboundChain => ({ ...chainOf(graph, one, together), access }));
+    .map((one): InboundChain => ({ ...chainOf(graph, one, together), access }))
+    .map((chain) => withRequestLimit(graph, chain, served));
   const ingress = resolveIngress(graph, {
     pod,
     services,
@@ -101,67 +93,6 @@ function upstreamsOf(graph: MeshGraph, served: readonly Served[], sharing: Shari
   return [...new Map(all.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName);
 }
 
-/** Ports of a service as this pod serves them: of a StatefulSet's own names, the pod's alone. */
-function servedPorts(service: ServiceNode, pod: Pod, findings: Finding[]): readonly Served[] {
-  const host = pod.hostname === "" ? pod.meta.name : pod.hostname;
-  const groups = new Map<string, PortNode[]>();
-  const mine = service.ports.filter((one) => one.host === "" || one.host === host);
-  for (const port of mine.map((one) => ({ ...one, targetPort: targetPortIn(pod, one) }))) {
-    const key = `${port.host}|${port.targetPort}`;
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
-    const [first] = group;
-    if (first === undefined || first.protocol === port.protocol) group.push(port);
-    else findings.push(clash(service, first, port));
-  }
-  return [...groups.values()].flatMap(([first, ...rest]) =>
-    first === undefined ? [] : [{ service, ports: [first, ...rest] as const, chained: true }],
-  );
-}
-
-function clash(service: ServiceNode, kept: PortNode, lost: PortNode): Finding {
-  const message = `ports ${kept.port} (${kept.protocol}) and ${lost.port} (${lost.protocol}) both lead to ${kept.targetPort}: write the same protocol for both`;
-  return finding("inbound-conflict", { kind: "Service", ...service }, "spec.ports", message);
-}
-
-/**
- * Roots of the splits that a service of this pod is a backend of. A caller dials the root and its proxy sends the
- * request here, still with the root's name as host, so the root needs a virtual host on the backend's target port.
- */
-function servedRoots(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[]): readonly Served[] {
-  const own = new Set(services);
-  return splitsOver(graph, services).flatMap(({ root, backends }) => {
-    const mine = backends
-      .filter(({ service }) => service !== root && own.has(service))
-      .flatMap(({ service }) => service.ports.filter(({ host, carriage }) => host === "" && carriage === "http"));
-    // The backends' target ports, which need not be the root's, nor the same for each of them.
-    return root.ports
-      .filter(({ host }) => host === "")
-      .flatMap((port) =>
-        mine.filter((here) => here.port === port.port).map((here) => servedRoot(root, port, targetPortIn(pod, here))),
-      );
-  });
-}
-
-/** Splits that have one of the services as a backend, each once. */
-function splitsOver({ splitsOver: byBackend }: MeshGraph, services: readonly ServiceNode[]): readonly SplitNode[] {
-  return [...new Set(services.flatMap((service) => byBackend.get(keyOf(service)) ?? []))];
-}
-
-function servedRoot(service: ServiceNode, port: PortNode, targetPort: number): Served {
-  return { service, ports: [{ ...port, targetPort, carriage: "http" }], chained: false };
-}
-
-function localCluster({ service, ports: [port] }: Served): string {
-  return `${clusterName(service, port)}|local`;
-}
-
-/** Those that answer on one target port of the pod. */
-function servicesByPort(served: readonly Served[]): ReadonlyMap<number, readonly ServiceNode[]> {
-  const groups = Map.groupBy(served, ({ ports: [port] }) => port.targetPort);
-  return new Map([...groups].map(([port, those]) => [port, those.map(({ service }) => service)]));
-}
-
 function chainOf(
   graph: MeshGraph,
   served: Served,
@@ -169,12 +100,12 @@ function chainOf(
 ): Omit<InboundChain, "access"> {
   const { service, ports } = served;
   const [port] = ports;
-  const { connections, requests } = serverSettings(graph, service, port);
+  const { connections } = serverSettings(graph, service, port);
   const authorization = authorizationOf(graph, together.get(port.targetPort) ?? []);
   return {
     name: `inbound_${chainSubject(service, port)}_${port.targetPort}_${port.protocol}`,
     port: port.targetPort,
-    sni: domainName({ ...service, host: port.host }),
+    sni: sniOf(served),
     ...(connections && { connections }),
     target:
       port.carriage === "http"
@@ -182,11 +113,24 @@ function chainOf(
             kind: "http",
             routeTable: `rds-inbound.${port.targetPort}`,
             ...(authorization && { authorization }),
-            ...(requests && { requests }),
             ...(graph.config.featureFlags.enableEnvoyActiveHealthChecks && { healthChecks: true }),
           }
         : { kind: "tcp", cluster: localCluster(served) },
   };
+}
+
+/**
+ * Who is asked about requests to a port. A request to the root of a split comes in by a backend's chain, so that chain
+ * must ask for the root's limits too; where both have a service to ask, the backend's is asked.
+ */
+function withRequestLimit(graph: MeshGraph, chain: InboundChain, served: readonly Served[]): InboundChain {
+  if (chain.target.kind !== "http") return chain;
+  const here = served.filter(({ ports: [port] }) => port.targetPort === chain.port);
+  const own = here.filter((one) => one.chained && sniOf(one) === chain.sni);
+  const [requests] = [...own, ...here.filter(({ chained }) => !chained)].flatMap(
+    ({ service, ports: [port] }) => serverSettings(graph, service, port).requests ?? [],
+  );
+  return requests === undefined ? chain : { ...chain, target: { ...chain.target, requests } };
 }
 
 function listenerOf(
@@ -218,7 +162,7 @@ function tablesOf({ graph, served, routes }: Tables, sharing: Sharing, findings:
   }
   return [...byPort]
     .map(([targetPort, hosts]) => {
-      const all = [...hosts.values()].flatMap((group) => virtualHostOf(graph, group, routes) ?? []);
+      const all = [...hosts.values()].flatMap((group) => virtualHostOf(graph, group, routes, findings) ?? []);
       const share = (host: VirtualHost) => sharing.parts.share(host);
       const unique = uniqueDomains(all.map(share).sort(byName), findings, share);
       const name = `rds-inbound.${targetPort}`;
@@ -238,6 +182,7 @@ function virtualHostOf(
   graph: MeshGraph,
   group: readonly Served[],
   routes: ReturnType<typeof accessRoutes>,
+  findings: Finding[],
 ): VirtualHost | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
@@ -245,12 +190,15 @@ function virtualHostOf(
   const ports = [...new Set(group.flatMap((one) => one.ports.map(({ port }) => port)))].sort((a, b) => a - b);
   const named = { ...first.service, host: first.ports[0].host };
   const settings = serverSettings(graph, first.service, first.ports[0]);
+  const timeouts = serverTimeouts(graph, first.service);
+  const allowed = routes(localCluster(first));
+  findings.push(...unmatchedPaths(graph, first.service, first.ports[0], allowed));
   return {
     name: `inbound_virtual-host|${domainName(named)}`,
     domains: hostNames(named, ports, "same-namespace"),
-    routes: routes(localCluster(first)).map((route) => {
+    routes: allowed.map((route) => {
       const limits = settings.routes.get(route.match.pathRegex);
-      return limits === undefined ? route : { ...route, limits };
+      return { ...route, ...(timeouts && { timeouts }), ...(limits && { limits }) };
     }),
     ...(settings.limits && { limits: settings.limits }),
   };

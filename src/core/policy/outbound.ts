@@ -27,7 +27,7 @@ import { resolveRouteTables } from "./outbound-routes.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { Sharing } from "./sharing.ts";
 import { clustersFor } from "./split-clusters.ts";
-import { retriesAnything, retryOf, settingInputs, upstreamSettings } from "./traffic-settings.ts";
+import { retriesAnything, retryOf, settingInputs, silenceTowards, upstreamSettings } from "./traffic-settings.ts";
 
 export interface OutboundIr {
   readonly listener: OutboundListener | undefined;
@@ -210,7 +210,12 @@ function conflicts({ service, port }: ReachedPort, claimed: ReadonlyMap<string, 
 function targetOf(graph: MeshGraph, service: ServiceNode, port: PortNode): OutboundChain["target"] {
   return port.carriage === "http"
     ? { kind: "http", routeTable: `rds-outbound.${port.port}` }
-    : { kind: "tcp", clusters: clustersFor(graph, service, port) };
+    : tcpTarget(graph, service, port);
+}
+
+function tcpTarget(graph: MeshGraph, service: ServiceNode, port: PortNode): OutboundChain["target"] {
+  const silence = silenceTowards(graph, service, port);
+  return { kind: "tcp", clusters: clustersFor(graph, service, port), ...(silence !== undefined && { silence }) };
 }
 
 function listenerOf(
