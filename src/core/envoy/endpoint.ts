@@ -12,6 +12,7 @@ import {
 } from "../../../gen/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { memoByObject } from "../base/memo.ts";
 import type { Endpoint, EndpointSet } from "../ir/upstream.ts";
+import { WORKLOAD_METADATA } from "./signals.ts";
 import { socketAddress } from "./typed.ts";
 
 /**
@@ -55,8 +56,9 @@ export function emptyAssignment(clusterName: string): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, { clusterName });
 }
 
-function lbEndpoint({ address, port, draining }: Endpoint): LbEndpoint {
+function lbEndpoint({ address, port, draining, workload }: Endpoint): LbEndpoint {
   return create(LbEndpointSchema, {
+    ...(workload === undefined ? {} : { metadata: { filterMetadata: { [WORKLOAD_METADATA]: { ...workload } } } }),
     ...(draining === true ? { healthStatus: HealthStatus.DRAINING } : {}),
     hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
   });

@@ -22,6 +22,7 @@ import { authorizationFilter } from "./external-authorization.ts";
 import { connectionManager, httpFilter } from "./filter.ts";
 import { HEALTH_CHECK_HEADER, HEALTH_CHECK_PATH, HTTP_LOCAL_RATE_LIMIT, HTTP_RBAC } from "./names.ts";
 import { requestLimitFilter } from "./rate-limit.ts";
+import { signalsLog } from "./signals.ts";
 import { tracing } from "./tracing.ts";
 import { fromAds } from "./typed.ts";
 
@@ -39,6 +40,8 @@ export interface HttpChain {
   readonly requests?: GlobalRequestLimit;
   /** The proxy answers the health checks of other proxies. */
   readonly healthChecks?: boolean;
+  /** The application calls services of the mesh by it, which is counted by pair of workloads. */
+  readonly calls?: boolean;
 }
 
 export function httpByRouteTable(observation: Observation, chain: HttpChain): Filter {
@@ -49,7 +52,7 @@ export function httpByRouteTable(observation: Observation, chain: HttpChain): Fi
     routeSpecifier: { case: "rds", value: { routeConfigName: routeTable, configSource: fromAds() } },
     httpFilters: httpFilters(chain),
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    accessLog: accessLogs(observation),
+    accessLog: [...accessLogs(observation), ...(observation.signals && chain.calls === true ? [signalsLog()] : [])],
     ...tracing(observation),
     ...pathHandling(paths),
   });

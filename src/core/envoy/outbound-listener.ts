@@ -73,7 +73,7 @@ function toTarget(observation: Observation, chainName: string, target: OutboundC
   switch (target.kind) {
     case "http":
       // All requests to a service take one route; who may call which path is decided at the server.
-      return httpByRouteTable(observation, { routeTable: target.routeTable, paths: "open" });
+      return httpByRouteTable(observation, { routeTable: target.routeTable, paths: "open", calls: true });
     case "tcp":
       return tcpTo(chainName, target.clusters, target.silence);
   }

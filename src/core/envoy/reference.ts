@@ -9,9 +9,12 @@ import type { Filter, FilterChain } from "../../../gen/envoy/config/listener/v3/
 import type { Listener } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
 import type { Route } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
 import type { RouteConfiguration } from "../../../gen/envoy/config/route/v3/route_pb.ts";
+import { ZipkinConfigSchema } from "../../../gen/envoy/config/trace/v3/zipkin_pb.ts";
+import { ExtAuthzSchema } from "../../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts";
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
+  type HttpFilter,
 } from "../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import {
   type TcpProxy,
@@ -86,15 +89,30 @@ function filterReferences({ configType }: Filter): FilterReferences {
   return { clusters: proxy === undefined ? [] : clustersOfProxy(proxy), routeTables: [] };
 }
 
-function managerReferences({ routeSpecifier }: HttpConnectionManager): FilterReferences {
+function managerReferences({ routeSpecifier, httpFilters, tracing }: HttpConnectionManager): FilterReferences {
+  const asked = [...httpFilters.flatMap(authorizerOf), ...collectorOf(tracing)];
   switch (routeSpecifier.case) {
     case "rds":
-      return { clusters: [], routeTables: [routeSpecifier.value.routeConfigName] };
+      return { clusters: asked, routeTables: [routeSpecifier.value.routeConfigName] };
     case "routeConfig":
-      return { clusters: clustersOfRoutes(routeSpecifier.value), routeTables: [] };
+      return { clusters: [...asked, ...clustersOfRoutes(routeSpecifier.value)], routeTables: [] };
     default:
-      return { clusters: [], routeTables: [] };
+      return { clusters: asked, routeTables: [] };
   }
+}
+
+/** Envoy refuses a listener whose authoriser or collector of traces is in no cluster that it knows. */
+function authorizerOf({ configType }: HttpFilter): readonly string[] {
+  const filter = configType.case === "typedConfig" ? anyUnpack(configType.value, ExtAuthzSchema) : undefined;
+  if (filter?.services.case !== "grpcService") return [];
+  const { targetSpecifier } = filter.services.value;
+  return targetSpecifier.case === "envoyGrpc" ? [targetSpecifier.value.clusterName] : [];
+}
+
+function collectorOf(tracing: HttpConnectionManager["tracing"]): readonly string[] {
+  const config = tracing?.provider?.configType;
+  const zipkin = config?.case === "typedConfig" ? anyUnpack(config.value, ZipkinConfigSchema) : undefined;
+  return zipkin === undefined ? [] : [zipkin.collectorCluster];
 }
 
 function clustersOfProxy({ clusterSpecifier }: TcpProxy): readonly string[] {

@@ -16,8 +16,15 @@ export interface PodIndex {
   readonly byAccount: ReadonlyMap<string, readonly Pod[]>;
   /** By `proxyKey`. One that two pods of one account claim is not here: identity fails closed. */
   readonly byProxy: ReadonlyMap<string, Pod>;
+  /** Whether anybody reads the statistics of any proxy. */
+  readonly someScraped: boolean;
   /** Pods of `namespace` whose labels hold all of `selector`, sorted by name. An empty selector selects none. */
   select(namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[];
+}
+
+/** Whether Prometheus reads the statistics of a pod's proxy: the annotation as Go reads a boolean, as OSM did. */
+export function isScraped({ meta }: Pod): boolean {
+  return ["1", "t", "T", "TRUE", "true", "True"].includes(meta.annotations["prometheus.io/scrape"] ?? "");
 }
 
 export function accountOf(pod: Pod): string {
@@ -50,6 +57,7 @@ function build(pods: ReadonlyMap<string, Pod>, isMember: (namespace: string) => 
     byProxy: new Map(
       [...claims].flatMap(([key, [first, second]]) => (first && !second ? [[key, first] as const] : [])),
     ),
+    someScraped: members.some((pod) => pod.proxyUuid !== undefined && isScraped(pod)),
     select: (namespace, selector) => selectPods(byLabel, namespace, selector),
   };
   return { index, findings: clashes.flatMap(clashFindings) };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import { recordInjected } from "../model/injected-settings.ts";
 import { PROXY_UUID_LABEL } from "../model/pod.ts";
 import { chooseImages, chooseNative, type Images } from "./choices.ts";
@@ -111,6 +112,7 @@ function addContainers(
     image: images.envoy,
     sidecar,
     serviceCluster: `${serviceAccount}.${pod.namespace}`,
+    workload: workloadOf(pod.owner),
     probes,
     windows: pod.windows,
     native,

@@ -41,6 +41,8 @@ export interface PodView {
   readonly restartPolicy: string;
   /** Those with a text, of the mesh and of Prometheus. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** The owner that controls it. */
+  readonly owner?: { readonly kind: string; readonly name: string };
   /** Init containers first. */
   readonly containers: readonly ContainerView[];
   readonly volumes: readonly { readonly name: string; readonly secretName?: string }[];
@@ -73,8 +75,10 @@ const ContainerFields = fieldsOf({
   lifecycle: v.nullish(fieldsOf({ postStart: Anything, preStop: Anything }), {}),
 });
 
+const OwnerReferences = listOf(fieldsOf({ kind: NameText, name: NameText, controller: Flag }));
+
 const PodFields = fieldsOf({
-  metadata: fieldsOf({ labels: AnyMap, annotations: AnyMap }),
+  metadata: fieldsOf({ labels: AnyMap, annotations: AnyMap, ownerReferences: Anything }),
   spec: fieldsOf({
     serviceAccountName: Text,
     serviceAccount: Text,
@@ -106,7 +110,7 @@ export function readPod(
     };
   }
   const { metadata, spec } = read.output;
-  const { labels, annotations } = metadata;
+  const { labels, annotations, ownerReferences } = metadata;
   return {
     ok: true,
     pod: {
@@ -116,6 +120,7 @@ export function readPod(
       windows: isWindows(spec),
       restartPolicy: spec.restartPolicy === "" ? "Always" : spec.restartPolicy,
       annotations: textsOf(annotations ?? {}),
+      ...ownerOf(ownerReferences),
       containers: [
         ...spec.initContainers.map((one, index) => toContainer(spec, one, { list: "initContainers", index })),
         ...spec.containers.map((one, index) => toContainer(spec, one, { list: "containers", index })),
@@ -127,6 +132,13 @@ export function readPod(
       written: { labels, annotations, ...listsOf(raw) },
     },
   };
+}
+
+/** For metrics alone: a pod whose owners cannot be read has none. */
+function ownerOf(references: unknown): Pick<PodView, "owner"> {
+  const owners = v.safeParse(OwnerReferences, references);
+  const owner = owners.success ? owners.output.find(({ controller }) => controller) : undefined;
+  return owner === undefined ? {} : { owner: { kind: owner.kind, name: owner.name } };
 }
 
 function listsOf(raw: unknown): Omit<PodView["written"], "labels" | "annotations"> {

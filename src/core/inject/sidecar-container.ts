@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WorkloadName } from "../base/workload.ts";
 import { HEALTH_PORT, PROBE_KINDS, PROBE_PORTS, PROXY_READY_PATH, type ProbePlan } from "../ir/probe.ts";
 import type { SidecarSettings } from "../model/mesh-config.ts";
 import {
@@ -20,6 +21,8 @@ export interface SidecarOptions {
   readonly sidecar: Pick<SidecarSettings, "logLevel" | "resources">;
   /** `<service account>.<namespace>`. */
   readonly serviceCluster: string;
+  /** Whose requests it counts. */
+  readonly workload: WorkloadName;
   readonly probes: ProbePlan;
   readonly windows: boolean;
   /** As an init container that the others wait for. */
@@ -30,7 +33,7 @@ export interface SidecarOptions {
 const LONGEST_START = 600;
 
 export function buildSidecarContainer(options: SidecarOptions): Readonly<Record<string, unknown>> {
-  const { image, sidecar, serviceCluster, probes, windows, native } = options;
+  const { image, sidecar, serviceCluster, workload, probes, windows, native } = options;
   const ready = { httpGet: { path: PROXY_READY_PATH, port: HEALTH_PORT } };
   return {
     name: ENVOY_CONTAINER,
@@ -61,6 +64,7 @@ export function buildSidecarContainer(options: SidecarOptions): Readonly<Record<
       fromPod("POD_NAMESPACE", "metadata.namespace"),
       fromPod("POD_IP", "status.podIP"),
       fromPod("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+      ...Object.entries(workloadVariables(workload)).map(([name, value]) => ({ name, value })),
     ],
     volumeMounts: [{ name: BOOTSTRAP_VOLUME, mountPath: BOOTSTRAP_DIRECTORY, readOnly: true }],
     ...resourcesField(sidecar.resources),
@@ -68,6 +72,14 @@ export function buildSidecarContainer(options: SidecarOptions): Readonly<Record<
     // Without it a pod counts as ready before its proxy has listeners, and is sent connections that are refused.
     readinessProbe: { ...ready, periodSeconds: 2, timeoutSeconds: 2 },
   };
+}
+
+/**
+ * By which a proxy knows whose requests it counts: the listener that says how to count is the same in all pods. The pod's
+ * namespace and name are there beside them.
+ */
+export function workloadVariables({ kind, name }: WorkloadName): Readonly<Record<string, string>> {
+  return { OSM_WORKLOAD_KIND: kind, OSM_WORKLOAD_NAME: name };
 }
 
 /** What the strictest of Kubernetes' pod security standards asks for. */

@@ -89,6 +89,16 @@ export interface Endpoint {
   readonly port: number;
   /** It is going away: what is under way there goes on, and nothing new comes. */
   readonly draining?: true;
+  /** Whose it is, for metrics; absent where nobody reads them. */
+  readonly workload?: EndpointWorkload;
+}
+
+export interface EndpointWorkload {
+  readonly namespace: string;
+  /** `Deployment` and such; `unknown` of a pod that nothing controls, as the name. */
+  readonly kind: string;
+  readonly name: string;
+  readonly pod: string;
 }
 
 /** The addresses behind one mesh upstream. Apart from it, so that a scale-out touches nothing else. */

@@ -21,11 +21,12 @@ import {
 import type { OutboundChain, OutboundListener } from "../ir/listener.ts";
 import type { NonEmpty } from "../ir/protocol.ts";
 import type { RouteTable } from "../ir/route.ts";
-import type { EndpointSet, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
+import type { EndpointSet, EndpointWorkload, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
 import { type EgressIr, resolveEgress } from "./egress.ts";
 import { resolveRouteTables } from "./outbound-routes.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { Sharing } from "./sharing.ts";
+import { countsSignals, workloadsOf } from "./signals.ts";
 import { clustersFor } from "./split-clusters.ts";
 import { retriesAnything, retryOf, settingInputs, silenceTowards, upstreamSettings } from "./traffic-settings.ts";
 
@@ -73,7 +74,7 @@ function inputsOf(graph: MeshGraph, { services }: Reach): readonly unknown[] {
   const splits = services.flatMap((service) => graph.splits.get(keyOf(service)) ?? []);
   const backends = splits.flatMap((split) => split.backends.map(({ service }) => service));
   const reached = [...services, ...backends];
-  return [graph.config, graph.settings, ...reached, ...splits, ...settingInputs(graph, reached)];
+  return [graph.config, graph.settings, countsSignals(graph), ...reached, ...splits, ...settingInputs(graph, reached)];
 }
 
 interface Destinations extends Omit<OutboundIr, "routeTables" | "listener"> {
@@ -96,7 +97,10 @@ function resolveDestinations(graph: MeshGraph, reach: Reach, sharing: Sharing): 
     upstreams.push(parts.share({ kind: "original", name: "passthrough-outbound" }));
   const endpointSets = clusters
     .filter(([, { service }]) => service.accounts.length > 0)
-    .map(([name, { service, port }]) => parts.share(endpointSetOf(name, reach.endpoints(service, port))));
+    .map(([name, { service, port }]) => {
+      const nodes = reach.endpoints(service, port);
+      return parts.share(endpointSetOf(name, nodes, countsSignals(graph) ? workloadsOf(service) : new Map()));
+    });
   const trustedPeers = destined.flatMap((service) => peersOf(service, graph) ?? []).map((peers) => parts.share(peers));
   const { chains, findings } = resolveChains(graph, ports);
   return {
@@ -144,15 +148,18 @@ function peersOf(service: ServiceNode, { settings }: MeshGraph): TrustedPeers | 
 }
 
 /** If all are going away they are used, as Kubernetes does: they still answer, and nobody else does. */
-function endpointSetOf(cluster: string, endpoints: readonly EndpointNode[]): EndpointSet {
+function endpointSetOf(
+  cluster: string,
+  endpoints: readonly EndpointNode[],
+  workloads: ReadonlyMap<string, EndpointWorkload>,
+): EndpointSet {
   const someStay = endpoints.some(({ draining }) => draining === undefined);
   return {
     cluster,
-    endpoints: endpoints.map(({ address, port, draining }) => ({
-      address,
-      port,
-      ...(someStay && draining && { draining }),
-    })),
+    endpoints: endpoints.map(({ address, port, draining }) => {
+      const workload = workloads.get(address);
+      return { address, port, ...(someStay && draining && { draining }), ...(workload && { workload }) };
+    }),
   };
 }
 

@@ -8,6 +8,7 @@
 import { type Finding, tidyFindings } from "../base/finding.ts";
 import { keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
+import { isScraped } from "../graph/pods.ts";
 import { type ServiceNode, targetPortIn } from "../graph/service-node.ts";
 import type { TlsSettings } from "../ir/protocol.ts";
 import type { ProxyIr } from "../ir/proxy.ts";
@@ -71,11 +72,6 @@ function proxyClass(pod: Pod, services: readonly ServiceNode[], metrics: boolean
   const ports = services.flatMap((service) => service.ports.map((port) => targetPortIn(pod, port)));
   const account = `${pod.meta.namespace}/${pod.serviceAccount}`;
   return `proxy:${account}:${services.map(keyOf).join(",")}:${ports.join(",")}:${host}:${metrics}`;
-}
-
-/** As Go reads a boolean, which is how OSM read the annotation. */
-function isScraped({ meta }: Pod): boolean {
-  return ["1", "t", "T", "TRUE", "true", "True"].includes(meta.annotations["prometheus.io/scrape"] ?? "");
 }
 
 interface Parts {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WorkloadName } from "../../core/base/workload.ts";
 import type { Container, EnvVar } from "../../core/model/pod-spec.ts";
 
 /** What `fieldRef` can read. */
@@ -16,6 +17,8 @@ export interface PodFacts {
   readonly nodeName: string;
   readonly ip: string;
   readonly hostIp: string;
+  /** What made the pod; absent of a pod that was written as one. */
+  readonly workload?: WorkloadName;
 }
 
 export interface Environment {

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
+import { workloadOf } from "../../core/base/workload.ts";
+import { workloadVariables } from "../../core/inject/sidecar-container.ts";
 import type { Container, PodSpec } from "../../core/model/pod-spec.ts";
 import type { Probe } from "../../core/model/probe.ts";
 import type { Clock } from "../../engine/clock.ts";
@@ -81,6 +83,7 @@ export function buildSidecar({
     POD_NAMESPACE: facts.namespace,
     POD_IP: facts.ip,
     SERVICE_ACCOUNT: facts.serviceAccount,
+    ...workloadVariables(workloadOf(facts.workload)),
   };
   return new ContainerRunner({
     name: SIDECAR,

@@ -64,6 +64,7 @@ export function buildPodIdentity(pod: NewPod): PodIdentity {
     dnsName: stateful ? name : hostname,
     subdomain: stateful ? plan.serviceName : subdomain,
     facts: {
+      ...(ref.kind === "Pod" ? {} : { workload: { kind: ref.kind, name: ref.name } }),
       name,
       namespace: ref.namespace,
       uid,
