@@ -3,7 +3,7 @@
  *
  * @module
  */
-
+import { workloadOf } from "../base/workload.ts";
 import { recordInjected } from "../model/injected-settings.ts";
 import { PROXY_UUID_LABEL } from "../model/pod.ts";
 import { chooseImages, chooseNative, type Images } from "./choices.ts";
