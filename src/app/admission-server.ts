@@ -56,7 +56,7 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
   const nativeSidecars = await hasNativeSidecars(options.client);
   const certificate = await issueServerCertificate({
     authority: plane.authority,
-    dnsNames: serverNames(settings.meshNamespace),
+    dnsNames: () => serverNames(settings.meshNamespace),
     server: "the webhook server",
     log,
   });

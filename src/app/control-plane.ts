@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { Authority } from "../ca/authority.ts";
 import { SYSTEM_CLOCK as CA_CLOCK } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
 import { identityFromPeer } from "../ca/peer.ts";
 import { parseCertificate } from "../ca/pki-read.ts";
-import { openBuiltin, type RootMaterial } from "../ca/providers/builtin.ts";
 import { adsServerName } from "../ca/subject.ts";
-import { DEFAULT_TRUST_DOMAIN } from "../core/base/identity.ts";
+import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
@@ -20,12 +18,16 @@ import { createEngine, type Engine } from "../engine/engine.ts";
 import type { CompileEnd } from "../engine/loop.ts";
 import type { EngineLog } from "../engine/ports.ts";
 import type { CertificateTrouble } from "../http/readiness.ts";
+import { RotatingAuthority } from "../rotation/authority.ts";
+import type { OpenRoots } from "../rotation/roots.ts";
+import type { Rotator } from "../rotation/rotator.ts";
 import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
 import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
 import type { Admission } from "../xds/service.ts";
 import { toLeafSource } from "./leaf-source.ts";
-import { issueServerCertificate } from "./server-certificate.ts";
+import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
+import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
 
 const SERVICE_LIFE: Millis = 24 * 3_600_000;
 const STREAM_GRACE: Millis = 1000;
@@ -40,37 +42,133 @@ export const DEFAULT_MESH: MeshSettings = {
 
 export interface ControlPlane {
   readonly engine: Engine;
-  readonly authority: Authority;
+  readonly authority: RotatingAuthority;
+  readonly rotation: Rotation;
   readonly leaves: LeafStore;
   /** Starts to serve xDS. Call it once the first compile is done, so that no proxy is refused for an empty mesh. */
   listen(): Promise<void>;
   listening(): boolean;
   /** What is wrong with the certificates that xDS needs: the root and the server's own. */
   certificateTrouble(): readonly CertificateTrouble[];
-  /** Epoch milliseconds at which the root ends. */
-  readonly rootEnds: Millis;
+  /** Epoch milliseconds at which the first of the trusted roots ends. */
+  rootEnds(): Millis;
   /** Ends all streams first: proxies keep what they have and dial another replica. Called again it does nothing. */
   stop(): Promise<void>;
 }
 
 export interface ControlPlaneInput {
   readonly settings: MeshSettings;
-  readonly root: RootMaterial;
+  readonly rotator: Rotator;
+  /** Absent: this process is alone. */
+  readonly company?: RotationCompany;
   readonly address: { readonly host: string; readonly port: number };
   readonly log: EngineLog;
   readonly onCompileEnd?: (end: CompileEnd) => void;
 }
 
-export async function openAuthority(root: RootMaterial, trustDomain: string): Promise<Authority> {
-  const now = () => Date.now();
-  return new Authority({ provider: await openBuiltin(root, now), trustDomain, now });
-}
+const ALONE: RotationCompany = { others: () => [], leads: () => true };
 
 export async function createControlPlane(input: ControlPlaneInput): Promise<ControlPlane> {
-  const { settings, root, address, log } = input;
-  const authority = await openAuthority(root, settings.trustDomain);
-  const leaves = new LeafStore({
-    issuer: authority,
+  const { settings, rotator, address, log, company = ALONE } = input;
+  const authority = new RotatingAuthority(() => rotator.roots());
+  const leaves = buildLeaves(authority, log);
+  const cache = new ResourceCache();
+  const credentials = createCredentials(authority, () => rotator.roots());
+  const engine = createEngine({
+    settings: settingsUnder(settings, rotator.roots()),
+    clock: SYSTEM_CLOCK,
+    leaves: toLeafSource(leaves),
+    trust: { pem: rotator.roots().trust },
+    cache,
+    log,
+    breathe: () => new Promise((resolve) => setImmediate(resolve)),
+    ...(input.onCompileEnd && { onCompileEnd: input.onCompileEnd }),
+    onCompiled({ graph }) {
+      leaves.setLife(Math.max(LEAST_LIFE, graph.config.certificate.serviceCertValidityMs));
+      credentials.retain((key) => graph.pods.byProxy.has(key));
+    },
+  });
+  let rootEnds = await firstEnd(rotator.roots());
+  let server: XdsServer | undefined;
+  let certificate: ServerCertificate | undefined;
+  let stopped = false;
+  let stopRenewing = (): void => {};
+
+  const rotation = runRotation(
+    {
+      rotator,
+      proxies: () => engine.proxies(),
+      credentialOf: (uuid) => credentials.rootOf(uuid),
+      redial: (uuid) => {
+        const key = credentials.keyOf(uuid);
+        if (key !== undefined) server?.redial(key);
+      },
+      log,
+    },
+    company,
+  );
+  const stopFollowing = rotator.onChange((roots) => {
+    void engine.loop.trust({ pem: roots.trust }); // never rejects
+    engine.loop.configure(settingsUnder(settings, roots));
+    leaves.recheck();
+    if (certificate !== undefined) {
+      // Whom it trusts at once; its own certificate as soon as it is there.
+      server?.setTls(tlsOf(certificate.current(), authority));
+      void certificate.replace(); // never rejects
+    }
+    void firstEnd(roots).then((end) => {
+      rootEnds = end;
+    });
+  });
+
+  return {
+    rootEnds: () => rootEnds,
+    certificateTrouble: () => [...rootTrouble(rootEnds, Date.now()), ...(certificate?.trouble() ?? [])],
+    engine,
+    authority,
+    leaves,
+    rotation,
+    async listen() {
+      const admit = (peer: PeerCertificate): Admission => {
+        const identity = identityOf(peer, rotator.roots());
+        if (identity === undefined)
+          return { kind: "refused", reason: `the certificate of "${peer.commonName}" is not a proxy's` };
+        const admission = engine.admit(identity);
+        if (admission.kind === "admitted") credentials.note(identity, peer.raw);
+        return admission;
+      };
+      const names = (): readonly [string, ...string[]] => serverNames(rotator.roots());
+      const issue: ServerCertificateOptions["authority"]["issue"] = (subject, life) =>
+        authority.issueForServer(subject, life);
+      const own = await issueServerCertificate({
+        authority: { issue },
+        dnsNames: names,
+        server: "the xDS server",
+        log,
+      });
+      certificate = own;
+      const tls = tlsOf(own.first, authority);
+      server = await createXdsServer({ cache, admit, observe: engine.observer, tls, ...address });
+      const serving = server;
+      stopRenewing = own.renew((leaf) => serving.setTls(tlsOf(leaf, authority)));
+    },
+    listening: () => server !== undefined,
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      stopFollowing();
+      rotation.stop();
+      stopRenewing();
+      await server?.close(STREAM_GRACE);
+      engine.stop();
+      leaves.stop();
+    },
+  };
+}
+
+function buildLeaves(issuer: RotatingAuthority, log: EngineLog): LeafStore {
+  return new LeafStore({
+    issuer,
     clock: CA_CLOCK,
     random: Math.random,
     life: SERVICE_LIFE,
@@ -81,47 +179,59 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
         retryAt,
       }),
   });
-  const cache = new ResourceCache();
-  const engine = createEngine({
-    settings,
-    clock: SYSTEM_CLOCK,
-    leaves: toLeafSource(leaves),
-    trust: { pem: authority.trustBundle().join("") },
-    cache,
-    log,
-    breathe: () => new Promise((resolve) => setImmediate(resolve)),
-    ...(input.onCompileEnd && { onCompileEnd: input.onCompileEnd }),
-    onCompiled: ({ graph }) => leaves.setLife(Math.max(LEAST_LIFE, graph.config.certificate.serviceCertValidityMs)),
-  });
-  const { notAfter: rootEnds } = await parseCertificate(root.certificate, "the root");
-  let server: XdsServer | undefined;
-  let stopped = false;
-  let stopRenewing = (): void => {};
-  let serverTrouble = (): readonly CertificateTrouble[] => [];
+}
+
+function settingsUnder(settings: MeshSettings, { plan }: OpenRoots): MeshSettings {
+  const [trustDomain, ...others] = plan.trustDomains;
+  return { ...settings, trustDomain, ...(others.length === 0 ? {} : { otherTrustDomains: others }) };
+}
+
+function serverNames({ plan }: OpenRoots): readonly [string, ...string[]] {
+  const [first, ...others] = plan.knownTrustDomains;
+  return [adsServerName(first), ...others.map(adsServerName)];
+}
+
+/** A running proxy may have a certificate in a trust domain that the mesh had when its pod was made. */
+function identityOf(peer: PeerCertificate, { plan }: OpenRoots): ProxyIdentity | undefined {
+  for (const domain of plan.knownTrustDomains) {
+    const identity = identityFromPeer(peer, domain);
+    if (identity !== undefined) return identity;
+  }
+  return undefined;
+}
+
+async function firstEnd({ trusted, plan }: OpenRoots): Promise<Millis> {
+  // The signing root's: one that is on its way out may end in peace.
+  const pems = trusted.find(({ name }) => name === plan.signing.name)?.certificates ?? [];
+  const ends = await Promise.all(pems.map(async (pem) => (await parseCertificate(pem, "a trusted root")).notAfter));
+  return Math.min(...ends);
+}
+
+interface ShownCredential {
+  readonly key: string;
+  readonly certificate: Uint8Array;
+  /** Looked up once for each set of roots. */
+  judged?: { readonly under: OpenRoots; readonly root: string | undefined };
+}
+
+/** Under which root each proxy dialled last. */
+function createCredentials(authority: RotatingAuthority, roots: () => OpenRoots) {
+  const shown = new Map<string, ShownCredential>();
   return {
-    rootEnds,
-    certificateTrouble: () => [...rootTrouble(rootEnds, Date.now()), ...serverTrouble()],
-    engine,
-    authority,
-    leaves,
-    async listen() {
-      const admit = (peer: PeerCertificate): Admission => admitPeer(engine, peer, settings.trustDomain);
-      const dnsNames = [adsServerName(settings.trustDomain)] as const;
-      const certificate = await issueServerCertificate({ authority, dnsNames, server: "the xDS server", log });
-      serverTrouble = () => certificate.trouble();
-      const tls = tlsOf(certificate.first, authority);
-      server = await createXdsServer({ cache, admit, observe: engine.observer, tls, ...address });
-      const serving = server;
-      stopRenewing = certificate.renew((leaf) => serving.setTls(tlsOf(leaf, authority)));
+    note(identity: ProxyIdentity, certificate: Uint8Array): void {
+      shown.set(identity.uuid, { key: proxyKey(identity), certificate });
     },
-    listening: () => server !== undefined,
-    async stop() {
-      if (stopped) return;
-      stopped = true;
-      stopRenewing();
-      await server?.close(STREAM_GRACE);
-      engine.stop();
-      leaves.stop();
+    keyOf: (uuid: string) => shown.get(uuid)?.key,
+    rootOf(uuid: string): string | undefined {
+      const found = shown.get(uuid);
+      if (found === undefined) return undefined;
+      const under = roots();
+      if (found.judged?.under !== under || found.judged.root === undefined)
+        found.judged = { under, root: authority.rootOf(found.certificate) };
+      return found.judged.root;
+    },
+    retain(isAlive: (key: string) => boolean): void {
+      for (const [uuid, { key }] of shown) if (!isAlive(key)) shown.delete(uuid);
     },
   };
 }
@@ -132,12 +242,6 @@ function rootTrouble(ends: Millis, now: Millis): readonly CertificateTrouble[] {
   return ends - now > ROOT_WARNING ? [] : [{ message: `the mesh's root certificate ends on ${day}`, fatal: false }];
 }
 
-function admitPeer(engine: Engine, peer: PeerCertificate, trustDomain: string): Admission {
-  const identity = identityFromPeer(peer, trustDomain);
-  if (identity !== undefined) return engine.admit(identity);
-  return { kind: "refused", reason: `the certificate of "${peer.commonName}" is not a proxy's` };
-}
-
-function tlsOf(leaf: Leaf, authority: Authority): XdsTls {
+function tlsOf(leaf: Leaf, authority: RotatingAuthority): XdsTls {
   return { certificate: leaf.chain, key: leaf.key.reveal(), trustedRoots: authority.trustBundle().join("") };
 }

@@ -13,7 +13,8 @@ export function toLeafSource(store: LeafStore): LeafSource {
   const known = new WeakMap<IssuedLeaf, Leaf>();
   /** One value for one leaf: the engine remembers by it what it rendered. */
   function toLeaf(account: ServiceAccountName, issued: IssuedLeaf): Leaf {
-    const leaf = known.get(issued) ?? { account, chainPem: issued.chain, key: issued.key, version: issued.version };
+    const { chain: chainPem, key, issuerId, version } = issued;
+    const leaf = known.get(issued) ?? { account, chainPem, key, issuerId, version };
     known.set(issued, leaf);
     return leaf;
   }

@@ -26,5 +26,5 @@ export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefi
 }
 
 function certificateEnds(plane: ControlPlane | undefined): readonly Millis[] {
-  return plane === undefined ? [] : [plane.rootEnds, ...plane.leaves.all().map(({ leaf }) => leaf.notAfter)];
+  return plane === undefined ? [] : [plane.rootEnds(), ...plane.leaves.all().map(({ leaf }) => leaf.notAfter)];
 }

@@ -7,10 +7,15 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromSecretData, makeRoot, type RootMaterial, toSecretData } from "../ca/providers/builtin.ts";
 
-/** Reads the root from `folder`, or makes one and keeps it there, readable for its owner alone. */
-export async function openRoot(folder: string): Promise<RootMaterial> {
+/**
+ * Reads the root from `folder`, or makes one and keeps it there, readable for its owner alone.
+ *
+ * @throws Error if there is none, and none may be made.
+ */
+export async function openRoot(folder: string, { make = true } = {}): Promise<RootMaterial> {
   const known = readRoot(folder);
   if (known !== undefined) return known;
+  if (!make) throw new Error(`${folder} holds no root: put its ca.crt and private.key back`);
   const root = await makeRoot({ now: Date.now() });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // The certificate last: where it stands, the key does too, also after a crash between the two.

@@ -19,7 +19,7 @@ function world() {
   };
   const errors: string[] = [];
   const log = { info: () => {}, error: (message: string) => void errors.push(message) };
-  const options = { authority: { issue }, dnsNames: ["a.test"] as const, server: "the webhooks", log };
+  const options = { authority: { issue }, dnsNames: () => ["a.test"] as const, server: "the webhooks", log };
   return { state, errors, open: () => issueServerCertificate({ ...options, now: () => state.now, lookEvery: 5 }) };
 }
 

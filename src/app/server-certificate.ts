@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Authority } from "../ca/authority.ts";
 import type { Leaf } from "../ca/leaf.ts";
+import type { LeafSubject } from "../ca/subject.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { EngineLog } from "../engine/ports.ts";
 import type { CertificateTrouble } from "../http/readiness.ts";
@@ -15,9 +15,9 @@ const LIFE: Millis = 24 * HOUR;
 const LOOK_EVERY: Millis = 60_000;
 
 export interface ServerCertificateOptions {
-  readonly authority: Pick<Authority, "issue">;
-  /** The first is the common name. */
-  readonly dnsNames: readonly [string, ...string[]];
+  readonly authority: { issue(subject: LeafSubject, life: Millis): Promise<Leaf> };
+  /** As they are at the time; the first is the common name. */
+  readonly dnsNames: () => readonly [string, ...string[]];
   /** Whose it is, for the log and for health. */
   readonly server: string;
   readonly log: EngineLog;
@@ -30,6 +30,10 @@ export interface ServerCertificate {
   readonly first: Leaf;
   /** Calls `use` with every later one. Returns the end of it. */
   renew(use: (leaf: Leaf) => void): () => void;
+  /** The one in force. */
+  current(): Leaf;
+  /** Replaces it now, since names or root are others. Never rejects: a failure is told, and tried again in time. */
+  replace(): Promise<void>;
   /** What is wrong with the one in force. */
   trouble(): readonly CertificateTrouble[];
 }
@@ -37,12 +41,13 @@ export interface ServerCertificate {
 /** Rejects if the authority cannot issue. */
 export async function issueServerCertificate(options: ServerCertificateOptions): Promise<ServerCertificate> {
   const { authority, dnsNames, server, log, now = Date.now, lookEvery = LOOK_EVERY } = options;
-  const issue = (): Promise<Leaf> => authority.issue({ kind: "server", dnsNames }, LIFE);
+  const issue = (): Promise<Leaf> => authority.issue({ kind: "server", dnsNames: dnsNames() }, LIFE);
   const first = await issue();
   let current = first;
   let failing = false;
+  let use: (leaf: Leaf) => void = () => undefined;
 
-  async function replace(use: (leaf: Leaf) => void): Promise<void> {
+  async function replace(): Promise<void> {
     try {
       const next = await issue();
       use(next);
@@ -56,12 +61,15 @@ export async function issueServerCertificate(options: ServerCertificateOptions):
 
   return {
     first,
-    renew(use) {
+    current: () => current,
+    replace,
+    renew(taker) {
+      use = taker;
       // By the wall clock, from the certificate itself: a machine that slept finds it due.
       const timer = setInterval(() => {
         // A root that ends soon gives shorter lives: half of what this one has, not of what was asked for.
         const { issuedAt, notAfter } = current;
-        if (notAfter - now() <= (notAfter - issuedAt) / 2) void replace(use);
+        if (notAfter - now() <= (notAfter - issuedAt) / 2 || failing) void replace();
       }, lookEvery);
       return () => clearInterval(timer);
     },

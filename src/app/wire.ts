@@ -20,13 +20,11 @@ import type {
 import { FileSource } from "../sources/files/file-source.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { runCluster as runClusterController } from "./cluster-controller.ts";
-import { type ControlPlane, createControlPlane, DEFAULT_MESH, openAuthority as openCa } from "./control-plane.ts";
+import { type ControlPlane, createControlPlane, DEFAULT_MESH } from "./control-plane.ts";
 import { imagesFrom } from "./images.ts";
-import { openRoot } from "./root.ts";
+import { openPodCredentials } from "./pod-credentials.ts";
+import { openRotation } from "./rotation-files.ts";
 import { BUILD } from "./version.ts";
-
-/** A pod's credential for the control plane; longer than any `osm local` runs. */
-const PROXY_LIFE: Millis = 87_600 * 3_600_000;
 
 /**
  * From the end of a pod's readiness until no node and no API server sends anybody there: a second or two, more on
@@ -36,14 +34,8 @@ const DRAIN_TIME: Millis = 10_000;
 
 export const clusterDeps: ClusterDeps = { startControlPlane, openAuthority };
 
-async function openAuthority(stateDir: string): Promise<PodCredentials> {
-  const authority = await openCa(await openRoot(rootFolder(stateDir)), DEFAULT_MESH.trustDomain);
-  return {
-    async issue(identity) {
-      const { chain, key } = await authority.issue({ kind: "proxy", identity }, PROXY_LIFE);
-      return { chain, key, root: authority.trustBundle().join("") };
-    },
-  };
+function openAuthority(stateDir: string): Promise<PodCredentials> {
+  return openPodCredentials(rootFolder(stateDir), DEFAULT_MESH.trustDomain);
 }
 
 async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlaneHandle> {
@@ -109,8 +101,8 @@ function proxyStates({ engine, leaves }: ControlPlane): readonly ProxyState[] {
 }
 
 async function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {
-  const root = await openRoot(rootFolder(stateDir));
-  return createControlPlane({ settings: DEFAULT_MESH, root, address: listen, log: createLogger() });
+  const rotator = await openRotation(rootFolder(stateDir), DEFAULT_MESH.trustDomain);
+  return createControlPlane({ settings: DEFAULT_MESH, rotator, address: listen, log: createLogger() });
 }
 
 function rootFolder(stateDir: string): string {

@@ -23,35 +23,50 @@ export interface RootSecretOptions {
  * @throws RootRefused if the Secret is there and cannot be read: making another would cut off the whole mesh.
  */
 export async function openRootSecret({ client, namespace, now }: RootSecretOptions): Promise<RootMaterial> {
-  const collection = `/api/v1/namespaces/${namespace}/secrets`;
-  const read = async (): Promise<RootMaterial | undefined> => {
-    try {
-      return fromSecretData(textsOf(await client.request({ path: `${collection}/${ROOT_SECRET}` })));
-    } catch (cause) {
-      if (hasStatus(cause, 404)) return undefined;
-      throw cause;
-    }
-  };
-  const known = await read();
+  const place = { client, namespace, name: ROOT_SECRET };
+  const known = await readRootSecret(place);
   if (known !== undefined) return known;
-  const made = await makeRoot({ now });
   try {
-    await client.request({ method: "POST", path: collection, body: await manifest(namespace, made) });
-    return made;
+    return await createRootSecret({ ...place, now });
   } catch (cause) {
     if (!hasStatus(cause, 409)) throw cause;
-    const others = await read();
+    const others = await readRootSecret(place);
     if (others === undefined) throw cause;
     return others;
   }
 }
 
-async function manifest(namespace: string, root: RootMaterial): Promise<unknown> {
+interface NamedSecret extends Omit<RootSecretOptions, "now"> {
+  readonly name: string;
+}
+
+/** @returns undefined if there is none. @throws RootRefused if it cannot be read. */
+export async function readRootSecret({ client, namespace, name }: NamedSecret): Promise<RootMaterial | undefined> {
+  try {
+    return fromSecretData(textsOf(await client.request({ path: `/api/v1/namespaces/${namespace}/secrets/${name}` })));
+  } catch (cause) {
+    if (hasStatus(cause, 404)) return undefined;
+    throw cause;
+  }
+}
+
+/** Makes a root and keeps it. Rejects if there is a Secret of that name. */
+export async function createRootSecret({ client, namespace, name, now }: NamedSecret & { readonly now: Millis }) {
+  const made = await makeRoot({ now });
+  const body = await manifest({ namespace, name }, made);
+  await client.request({ method: "POST", path: `/api/v1/namespaces/${namespace}/secrets`, body });
+  return made;
+}
+
+async function manifest(
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  root: RootMaterial,
+): Promise<unknown> {
   const labels = { "app.kubernetes.io/name": "openservicemesh.io" };
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: ROOT_SECRET, namespace, labels },
+    metadata: { name, namespace, labels },
     type: "Opaque",
     stringData: await toSecretData(root),
   };

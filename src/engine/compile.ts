@@ -40,6 +40,8 @@ export interface CompiledMesh {
 export interface Compiler {
   /** Yields after each slice of work, so that streams and health get their turn; returns the result. */
   compile(snapshot: Snapshot): Generator<void, CompiledMesh, void>;
+  /** From the next compile on. */
+  configure(settings: MeshSettings): void;
   /**
    * Bytes for Envoy: all but the certificate, which is not a function of the snapshot. Remembered by IR and trust.
    *
@@ -51,7 +53,8 @@ export interface Compiler {
 /** Proxies resolved between two yields: well under a millisecond each, so a slice never keeps anybody waiting. */
 const SLICE = 16;
 
-export function createCompiler(settings: MeshSettings): Compiler {
+export function createCompiler(initial: MeshSettings): Compiler {
+  let settings = initial;
   const sharing = new Sharing();
   const lists = new ListSharing();
   const resourceFor = memoByObject(({ name, body }: EncodedResource) => resourceOf(name, body));
@@ -79,6 +82,9 @@ export function createCompiler(settings: MeshSettings): Compiler {
 
   return {
     render: (ir, trust) => rendered(trust)(ir),
+    configure(next) {
+      settings = next;
+    },
     *compile(snapshot) {
       const { graph, findings } = buildGraph(snapshot, settings);
       yield;

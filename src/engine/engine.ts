@@ -14,6 +14,7 @@ import type { CompiledProxy } from "./compile.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 import type { ObjectSink } from "./ports.ts";
 import { type ConnectedProxy, createProxyRegistry, type Rejection } from "./proxies.ts";
+import type { Published } from "./publisher.ts";
 
 export interface ProxyState {
   readonly uuid: string;
@@ -24,6 +25,8 @@ export interface ProxyState {
   /** It has accepted everything that it should have. */
   readonly inSync: boolean;
   /** Absent while it is not connected. */
+  /** Its pod runs, so it may hold something of an earlier connection. */
+  readonly started: boolean;
   readonly connection?: Pick<ConnectedProxy, "since" | "protocol">;
   /** What it accepted last, in the order in which types are sent. */
   readonly acknowledged: readonly AcknowledgedGroup[];
@@ -31,6 +34,17 @@ export interface ProxyState {
 }
 
 export interface AcknowledgedGroup {
+  /** What it was sent last and has accepted; absent while it has not, or is not connected. */
+  readonly accepted?: {
+    /** PEM of the roots that it trusts. */
+    readonly trust: string;
+    /** Id of the root that its certificate leads to. */
+    readonly issuer: string;
+    /** Whose names it takes; the first is its own. */
+    readonly trustDomains: readonly [string, ...string[]];
+    /** Of everything; otherwise of secrets alone. */
+    readonly whole: boolean;
+  };
   readonly kind: ResourceKind;
   readonly version: string;
   /** It is what the proxy should have now. */
@@ -100,7 +114,7 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     admit: (identity) => admit(loop, identity),
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
-        stateOf(proxy, registry.read(proxy.key), options.cache),
+        stateOf(proxy, registry.read(proxy.key), { cache: options.cache, published: loop.published(proxy.key) }),
       ),
     onChange(listener) {
       listeners.add(listener);
@@ -125,7 +139,12 @@ function admit(loop: Loop, identity: ProxyIdentity): Admission {
   return { kind: "refused", reason };
 }
 
-function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, cache: ResourceCache): ProxyState {
+interface Sent {
+  readonly cache: ResourceCache;
+  readonly published: Published | undefined;
+}
+
+function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, { cache, published }: Sent): ProxyState {
   const { key, uuid, pod } = proxy;
   const wanted = cache.read(key);
   return {
@@ -134,7 +153,8 @@ function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, c
     pod: pod.meta.name,
     serviceAccount: pod.serviceAccount,
     connected: connection !== undefined,
-    inSync: connection !== undefined && isInSync(proxy, connection, wanted),
+    started: pod.phase !== "" && pod.phase !== "Pending" && !pod.terminating,
+    inSync,
     ...(connection && { connection: { since: connection.since, protocol: connection.protocol } }),
     acknowledged: SEND_ORDER.flatMap((kind) => {
       const version = connection?.acknowledged.get(kind);
@@ -146,10 +166,10 @@ function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, c
 
 function isInSync({ ir }: CompiledProxy, connection: ConnectedProxy, wanted: ProxyResources | undefined): boolean {
   if (wanted === undefined || connection.rejections.length > 0) return false;
-  // A proxy that neither calls nor serves anybody asks for no secret, so it accepts none.
-  const usesSecrets = ir.inbound !== undefined || ir.upstreams.some(({ kind }) => kind === "mesh");
-  const asked = (kind: ResourceKind): boolean => (kind === "secret" ? usesSecrets : wanted[kind].byName.size > 0);
+  const asked = (kind: ResourceKind): boolean => (kind === "secret" ? usesSecrets(ir) : wanted[kind].byName.size > 0);
   return SEND_ORDER.filter(asked).every((kind) => connection.acknowledged.get(kind) === wanted[kind].version);
+  const inSync = connection !== undefined && isInSync(proxy, connection, wanted);
+  const accepted = published && connection && acceptedOf(proxy, connection, wanted, published);
 }
 
 function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {
@@ -161,4 +181,21 @@ function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly 
       finding("proxy-rejected", about, `${kind}[${names.join(",")}]`, message),
     );
   });
+}
+    ...(accepted && { accepted: { ...accepted, whole: inSync } }),
+function acceptedOf(
+  { ir }: CompiledProxy,
+  connection: ConnectedProxy,
+  wanted: ProxyResources | undefined,
+  { trust, leaf, settings }: Published,
+): Omit<NonNullable<ProxyState["accepted"]>, "whole"> | undefined {
+  const has = wanted !== undefined && connection.acknowledged.get("secret") === wanted.secret.version;
+  if (!has && usesSecrets(ir)) return undefined;
+  const { trustDomain, otherTrustDomains = [] } = settings;
+  return { trust: trust.pem, issuer: leaf.issuerId, trustDomains: [trustDomain, ...otherTrustDomains] };
+}
+
+/** A proxy that neither calls nor serves anybody asks for no secret, so it accepts none. */
+function usesSecrets({ inbound, upstreams }: CompiledProxy["ir"]): boolean {
+  return inbound !== undefined || upstreams.some(({ kind }) => kind === "mesh");
 }

@@ -4,7 +4,7 @@
  * 1. A source changed the store → compile after the debounce, in slices that yield.
  * 2. A proxy connected → its configuration is rendered at once from the last compile.
  * 3. A certificate was renewed → the proxies of its account are published again, nothing is compiled.
- * 4. The trust bundle changed → all connected proxies are published again.
+ * 4. The trust bundle changed → all connected proxies are published again; with the trust domains, compiled again.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { MeshSettings } from "../core/graph/settings.ts";
 import type { Clock } from "./clock.ts";
 import { type CompiledMesh, createCompiler } from "./compile.ts";
 import { createDebounce } from "./debounce.ts";
-import { createPublisher, type PublisherOptions } from "./publisher.ts";
+import { createPublisher, type Published, type PublisherOptions } from "./publisher.ts";
 import { createStore, type ObjectStore } from "./store.ts";
 
 export interface LoopOptions extends Omit<PublisherOptions, "compiler"> {
@@ -41,6 +41,10 @@ export interface Loop {
   /** Publishes to one proxy what the last compile says; for a proxy that just connected. */
   publish(key: string): void;
   trust(bundle: TrustBundle): Promise<void>;
+  /** Compiles again under other settings. */
+  configure(settings: MeshSettings): void;
+  /** What was last published to one proxy; undefined before anything was. */
+  published(key: string): Published | undefined;
   /** Compiles and renderings that threw. Each is a bug of ours; the last good configuration stays. */
   compileFailures(): number;
   /** Whether the last compile threw. */
@@ -50,8 +54,11 @@ export interface Loop {
 
 export function createLoop(options: LoopOptions): Loop {
   const { clock, log } = options;
-  const compiler = createCompiler(options.settings);
-  const publisher = createPublisher({ ...options, compiler });
+  let compiler = createCompiler(options.settings);
+  const publisher = createPublisher({
+    ...options,
+    compiler: { render: (ir, trust) => compiler.render(ir, trust) },
+  });
   let mesh: CompiledMesh | undefined;
   let failures = 0;
   let failing = false;
@@ -63,6 +70,7 @@ export function createLoop(options: LoopOptions): Loop {
   const debounce = createDebounce(clock, () => void run());
   const store = createStore(() => debounce.touch());
 
+  let forget = false;
   /** Never rejects: a compile that throws is counted and leaves everything as it was. */
   async function run(): Promise<void> {
     if (running) {
@@ -106,6 +114,8 @@ export function createLoop(options: LoopOptions): Loop {
       await options.breathe();
     }
     return undefined;
+    if (forget) compiler = createCompiler(mesh?.graph.settings ?? options.settings);
+    forget = false;
   }
 
   return {
@@ -120,6 +130,11 @@ export function createLoop(options: LoopOptions): Loop {
     ready,
     publish: publisher.publish,
     trust: publisher.trust,
+    published: publisher.published,
+    configure(settings) {
+      compiler.configure(settings);
+      debounce.touch();
+    },
     compileFailures: () => failures + publisher.failures(),
     failing: () => failing,
     stop() {

@@ -30,6 +30,8 @@ export interface Leaf {
   /** PEM, the leaf first, without the root. */
   readonly chainPem: string;
   readonly key: Redacted<string>;
+  /** Of the root that it leads to. */
+  readonly issuerId: string;
   /** Names issuer, end of life and serial, so that what a proxy holds can be judged by its version alone. */
   readonly version: string;
 }

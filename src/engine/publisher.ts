@@ -5,6 +5,7 @@
  */
 import { keyOf } from "../core/base/ref.ts";
 import type { TrustBundle } from "../core/envoy/secret.ts";
+import type { MeshSettings } from "../core/graph/settings.ts";
 import type { ResourceCache } from "../xds/cache.ts";
 import { createCertificateAdder } from "./certificate-resource.ts";
 import type { CompiledMesh, CompiledProxy, Compiler } from "./compile.ts";
@@ -22,6 +23,13 @@ export interface PublisherOptions {
   readonly connected: () => Iterable<string>;
 }
 
+/** What a proxy's configuration was made with beyond its IR. */
+export interface Published {
+  readonly trust: TrustBundle;
+  readonly settings: MeshSettings;
+  readonly leaf: Leaf;
+}
+
 export interface Publisher {
   /** Publishes a new compile to all connected proxies, in slices. Never rejects. */
   show(mesh: CompiledMesh): Promise<void>;
@@ -31,6 +39,8 @@ export interface Publisher {
   trust(bundle: TrustBundle): Promise<void>;
   /** Proxies that could not be rendered, each time. Each is a bug of ours; the proxy keeps its last good configuration. */
   failures(): number;
+  /** What was last published to the proxy; undefined before anything was. */
+  published(key: string): Published | undefined;
   stop(): void;
 }
 
@@ -41,6 +51,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { compiler, cache, leaves, log } = options;
   const addCertificate = createCertificateAdder(leaves);
   const held = new Map<string, Leaf>();
+  const published = new Map<string, Published>();
   let bundle = options.trust;
   let mesh: CompiledMesh | undefined;
   let failures = 0;
@@ -48,6 +59,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   async function publishAll(): Promise<void> {
     leaves.retain(accountsInUse());
+    forgetGone();
     let done = 0;
     for (const key of [...options.connected()]) {
       if (stopped) return;
@@ -55,6 +67,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
       done += 1;
       if (done % SLICE === 0) await options.breathe();
     }
+  }
+
+  function forgetGone(): void {
+    for (const key of published.keys()) if (mesh?.proxies.has(key) !== true) published.delete(key);
   }
 
   function accountsInUse(): readonly Leaf["account"][] {
@@ -66,8 +82,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   function publish(key: string): void {
     const proxy = mesh?.proxies.get(key);
-    if (proxy === undefined) cache.remove(key);
-    else publishProxy(proxy);
+    if (proxy !== undefined) publishProxy(proxy);
+    else {
+      published.delete(key);
+      cache.remove(key);
+    }
   }
 
   function publishProxy({ key, ir }: CompiledProxy): void {
@@ -78,6 +97,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
     try {
       cache.publish(key, addCertificate(compiler.render(ir, bundle), leaf));
+      if (mesh !== undefined) published.set(key, { trust: bundle, settings: mesh.graph.settings, leaf });
     } catch (error) {
       failures += 1;
       const fields = { proxy: key, error: String(error) };
@@ -119,6 +139,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       return publishAll();
     },
     failures: () => failures,
+    published: (key) => published.get(key),
     stop() {
       stopped = true;
       stopListening();

@@ -8,6 +8,7 @@ const CERTIFICATE = {
   subjectaltname: "DNS:a.test, URI:spiffe://td/sa/ns",
   valid_to: "Nov 23 12:00:00 2030 GMT",
   serialNumber: "0A",
+  raw: new Uint8Array([48, 0]),
 };
 
 function socket(certificate: object, authorized = true) {
@@ -23,6 +24,7 @@ describe("readPeer()", () => {
       dnsSans: ["a.test"],
       notAfter: Date.UTC(2030, 10, 23, 12),
       serialNumber: "0A",
+      raw: new Uint8Array([48, 0]),
     });
   });
 

@@ -13,6 +13,8 @@ export interface PeerCertificate {
   readonly notAfter: number;
   /** Hexadecimal, as the runtime writes it. */
   readonly serialNumber: string;
+  /** DER of the certificate itself. */
+  readonly raw: Uint8Array;
 }
 
 /** What is needed of a `TLSSocket`, which the runtimes wrap in different ways. */
@@ -39,6 +41,7 @@ export function readPeer(socket: TlsPeer | undefined): PeerCertificate | undefin
     dnsSans: namesOf(names, "DNS:"),
     notAfter,
     serialNumber: certificate.serialNumber,
+    raw: certificate.raw ?? new Uint8Array(),
   };
 }
 

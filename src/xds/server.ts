@@ -13,7 +13,7 @@ import {
 import { createContextValues } from "@connectrpc/connect";
 import { toHttp2Handler } from "./adapter.ts";
 import { readPeer, type TlsPeer } from "./peer.ts";
-import { PEER, type XdsDeps, XdsService } from "./service.ts";
+import { PEER, RETIRE, type XdsDeps, XdsService } from "./service.ts";
 
 /** All PEM. */
 export interface XdsTls {
@@ -38,6 +38,8 @@ export interface XdsServer {
   /** For new handshakes; streams stay. */
   setTls(tls: XdsTls): void;
   activeStreams(): number;
+  /** Lets a proxy dial again, to see the certificate that it has by now. */
+  redial(proxy: string): void;
   /** Ends all streams, then closes what is left after `grace` milliseconds. */
   close(grace: number): Promise<void>;
 }
@@ -62,7 +64,10 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
     },
     toHttp2Handler({
       register: (router) => service.register(router),
-      contextOf: (request) => createContextValues().set(PEER, readPeer(socketOf(request))),
+      contextOf: (request) =>
+        createContextValues()
+          .set(PEER, readPeer(socketOf(request)))
+          .set(RETIRE, () => request.stream.session?.close()),
       onError: fail,
     }),
   );
@@ -80,6 +85,7 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
     port: portOf(server),
     setTls: (next) => server.setSecureContext(tlsOptions(next)),
     activeStreams: () => service.activeStreams,
+    redial: (proxy) => service.redial(proxy),
     close: (grace) => close({ server, service, sessions, grace }),
   };
 }

@@ -51,6 +51,8 @@ export interface XdsDeps {
 
 /** Set by the server for each request; undefined if the connection proves nothing. */
 export const PEER = createContextKey<PeerCertificate | undefined>(undefined);
+/** Set by the server for each request: lets the connection take no more requests, and end with those it has. */
+export const RETIRE = createContextKey<() => void>(() => undefined);
 
 interface Variant<State, Request, Response> {
   readonly protocol: StreamInfo["protocol"];
@@ -73,8 +75,15 @@ const SOTW_VARIANT: Variant<SotwState, DiscoveryRequest, DiscoveryResponse> = {
   isHeldBack: (state) => isHeldBack(state, SOTW),
 };
 
+interface StreamParts<Req> {
+  readonly mailbox: Mailbox<Req>;
+  readonly patience: Patience;
+  readonly retire: () => void;
+}
+
 interface OpenStream {
   close(error: Error): void;
+  retire(): void;
 }
 
 export class XdsService {
@@ -112,6 +121,15 @@ export class XdsService {
     for (const streams of [...this.#streams.values()]) for (const stream of [...streams]) stream.close(error);
   }
 
+  /** Lets the proxy dial again, with the certificate that it has by now. What it holds it keeps. */
+  redial(proxy: string): void {
+    const error = new ConnectError("dial again, with a newer certificate", Code.Unavailable);
+    for (const stream of [...(this.#streams.get(proxy) ?? [])]) {
+      stream.retire();
+      stream.close(error);
+    }
+  }
+
   async *#serve<S, Req, Res>(
     variant: Variant<S, Req, Res>,
     requests: AsyncIterable<Req>,
@@ -120,7 +138,8 @@ export class XdsService {
     const proxy = this.#admit(values.get(PEER));
     const mailbox = new Mailbox<Req>();
     const patience = new Patience(this.#limits.ackPatience, () => mailbox.remindOverdue());
-    const release = this.#open({ id: ++this.#lastId, proxy, protocol: variant.protocol }, mailbox, patience);
+    const info: StreamInfo = { id: ++this.#lastId, proxy, protocol: variant.protocol };
+    const release = this.#open(info, { mailbox, patience, retire: values.get(RETIRE) });
     // A client that vanishes may leave this generator waiting for a write to drain, or the loop over its requests
     // waiting for ever. Only the signal is reliable, so it is what frees the stream.
     signal.addEventListener("abort", release, { once: true });
@@ -165,10 +184,10 @@ export class XdsService {
   }
 
   /** Returns the way to free the stream; calling it again does nothing. */
-  #open<Req>(info: StreamInfo, mailbox: Mailbox<Req>, patience: Patience): () => void {
+  #open<Req>(info: StreamInfo, { mailbox, patience, retire }: StreamParts<Req>): () => void {
     const { cache, observe } = this.#deps;
     const streams = this.#streams.get(info.proxy) ?? new Set();
-    const stream: OpenStream = { close: (error) => mailbox.close(error) };
+    const stream: OpenStream = { close: (error) => mailbox.close(error), retire };
     this.#streams.set(info.proxy, streams.add(stream));
     this.#active += 1;
     observe.connected(info);

@@ -70,7 +70,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["@hono/node-server", "cli-table3", "hono", "log-update", "valibot", "ws"],
     node: true,
   },
-  cluster: { from: ["core/base", "core/graph", "core/inject", "core/model", "ca", "sources"], packages: [] },
+  cluster: {
+    from: ["core/base", "core/graph", "core/inject", "core/model", "ca", "rotation", "sources"],
+    packages: [],
+  },
   cli: {
     from: ["core/base", "core/model", "demo", "engine", "local", "platform", "sources", "telemetry"],
     packages: ["commander", "yaml", "hono"],

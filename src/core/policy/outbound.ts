@@ -7,7 +7,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
-import { principalOf, type ServiceAccountName } from "../base/identity.ts";
+import type { ServiceAccountName } from "../base/identity.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName } from "../graph/host-names.ts";
@@ -18,6 +18,7 @@ import {
   type PortNode,
   type ServiceNode,
 } from "../graph/service-node.ts";
+import { principalsOf } from "../graph/settings.ts";
 import type { OutboundChain, OutboundListener } from "../ir/listener.ts";
 import type { NonEmpty } from "../ir/protocol.ts";
 import type { RouteTable } from "../ir/route.ts";
@@ -143,7 +144,7 @@ function peersSecret(service: ServiceNode): string {
 }
 
 function peersOf(service: ServiceNode, { settings }: MeshGraph): TrustedPeers | undefined {
-  const [first, ...rest] = service.accounts.map((account) => principalOf(account, settings.trustDomain));
+  const [first, ...rest] = service.accounts.flatMap((account) => principalsOf(account, settings));
   return first === undefined ? undefined : { secret: peersSecret(service), names: [first, ...rest] };
 }
 

@@ -16,6 +16,7 @@ const web: ProxyState = {
   pod: "web-1",
   serviceAccount: "web",
   connected: true,
+  started: true,
   inSync: false,
   connection: { since: Date.UTC(2026, 10, 23), protocol: "delta" },
   acknowledged: [
@@ -31,6 +32,7 @@ const api: ProxyState = {
   pod: "api-1",
   serviceAccount: "api",
   connected: false,
+  started: true,
   inSync: false,
   acknowledged: [],
   rejections: [],

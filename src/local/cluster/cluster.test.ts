@@ -60,6 +60,7 @@ describe("Cluster", () => {
   let proxies: ProxyState[] = [];
   let listeners = new Set<() => void>();
   let desired: DesiredObject[] = [];
+  let roots = "first";
   let cluster: Cluster;
 
   beforeEach(() => {
@@ -69,6 +70,7 @@ describe("Cluster", () => {
     proxies = [];
     listeners = new Set();
     desired = [];
+    roots = "first";
     cluster = new Cluster({
       machine,
       clock,
@@ -82,7 +84,18 @@ describe("Cluster", () => {
         remove: (ref: ObjectRef) => objects.delete(refText(ref)),
         synced: () => undefined,
       },
-      credentials: { issue: async () => ({ chain: "CHAIN", key: new Redacted("KEY"), root: "ROOT" }) },
+      credentials: {
+        issue: async () => ({
+          chain: "CHAIN",
+          key: new Redacted("KEY"),
+          root: "ROOT",
+          trustDomain: "cluster.local",
+          revision: roots,
+        }),
+        revision: () => roots,
+        onChange: () => undefined,
+        stop: () => undefined,
+      },
       proxies: {
         proxies: () => proxies,
         onChange: (listener) => {

@@ -15,6 +15,7 @@ import type { ObjectSink } from "../../engine/ports.ts";
 import { MACHINE_ADDRESS, type Machine, POD_CIDR } from "../runtime/ports.ts";
 import { AddressPool } from "./addresses.ts";
 import type { DesiredObject } from "./desired.ts";
+import { keepCredential } from "./keep-credential.ts";
 import { type Materialised, Materialiser } from "./materialise.ts";
 import { shortHash } from "./names.ts";
 import { ObjectFeed } from "./object-feed.ts";
@@ -70,6 +71,7 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#feed = new ObjectFeed(options.sink);
+    options.credentials.onChange(() => this.poke());
   }
 
   /** Something changed: reconcile soon. */
@@ -85,6 +87,7 @@ export class Cluster {
     const desired = this.#options.desired();
     const problems = this.#closing ? [] : this.#applyPlans(desired);
     const pods = [...this.#pods.values()].map(({ pod, runner }) => ({ pod, view: runner.view() }));
+    for (const { runner } of this.#pods.values()) void runner.renewCredential(); // never rejects
     const made = this.#materialiser.materialise(desired, pods);
     this.#feed.tell(made.objects);
     this.#made = made;
@@ -210,10 +213,9 @@ export class Cluster {
       ...(proxy
         ? {
             sidecar: {
-              prepare: async () => {
-                const credential = await credentials.issue(proxy);
-                return buildSidecarPlan({ facts, proxy, credential, config, directory: sidecarDirectory });
-              },
+              ...keepCredential(credentials, proxy, (credential) =>
+                buildSidecarPlan({ facts, proxy, credential, config, directory: sidecarDirectory }),
+              ),
               ready: () => untilProxyReady(proxy.uuid, proxies, clock),
             },
           }

@@ -29,6 +29,8 @@ export interface PodRunnerOptions {
   /** Absent outside the mesh. `prepare` is called again after a failure; `ready` resolves once Envoy has its configuration. */
   readonly sidecar?: {
     prepare(): Promise<SidecarPlan>;
+    /** Calls `write` with the files that are to be others by now, if there are any. */
+    renew(write: (files: Readonly<Record<string, string>>) => Promise<void>): Promise<void>;
     ready(): Promise<void>;
   };
   onChange(): void;
@@ -101,6 +103,13 @@ export class PodRunner {
       ...(this.#sandbox === undefined ? {} : { sandboxPid: this.#sandbox.pid }),
       endedAt: this.#endedAt,
     };
+  }
+
+  /** Gives a running sidecar the credential that is in force. Never rejects: what fails is tried again next time. */
+  async renewCredential(): Promise<void> {
+    const sandbox = this.#sandbox;
+    if (sandbox === undefined || this.#terminating) return;
+    await this.#options.sidecar?.renew((files) => sandbox.replaceFiles(files)).catch(() => undefined);
   }
 
   /**

@@ -20,11 +20,19 @@ export interface PodCredential {
   readonly key: Redacted<string>;
   /** Trusted roots. */
   readonly root: string;
+  readonly trustDomain: string;
+  /** Of `PodCredentials`, when it was issued. */
+  readonly revision: string;
 }
 
 /** Issues the certificate that a pod's Envoy dials the control plane with. */
 export interface PodCredentials {
   issue(proxy: ProxyIdentity): Promise<PodCredential>;
+  /** Changes when credentials are to be issued anew, since roots come and go. */
+  revision(): string;
+  /** Calls `listener` after each such change. */
+  onChange(listener: () => void): void;
+  stop(): void;
 }
 
 export interface ProxyState {

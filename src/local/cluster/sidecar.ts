@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyCommonName } from "../../core/base/identity.ts";
+import { type ProxyIdentity, proxyCommonName } from "../../core/base/identity.ts";
 import { BOOTSTRAP_FILES, buildBootstrapFiles } from "../../core/envoy/bootstrap.ts";
 import { readExclusions } from "../../core/inject/exclusions.ts";
 import { buildRedirection } from "../../core/inject/redirection.ts";
@@ -32,24 +32,28 @@ export function buildSidecarPlan({ facts, proxy, credential, config, directory }
   const { sidecar } = config;
   const serviceCluster = `${facts.serviceAccount}.${facts.namespace}`;
   const files = buildBootstrapFiles({
-    nodeId: proxyCommonName(proxy, DEFAULT_TRUST_DOMAIN),
+    nodeId: proxyCommonName(proxy, credential.trustDomain),
     cluster: serviceCluster,
-    xds: { host: CONTROLLER_HOST, port: XDS_ADDRESS.port, serverName: `ads.${DEFAULT_TRUST_DOMAIN}` },
+    xds: { host: CONTROLLER_HOST, port: XDS_ADDRESS.port, serverName: `ads.${credential.trustDomain}` },
     adminPort: ADMIN_PORT,
     tls: tlsOf(config),
     protocol: "delta",
     directory,
   });
   return {
-    files: {
-      ...files,
-      [BOOTSTRAP_FILES.roots]: credential.root,
-      [BOOTSTRAP_FILES.certificate]: credential.chain,
-      [BOOTSTRAP_FILES.key]: credential.key.reveal(),
-    },
+    files: { ...files, ...credentialFiles(credential) },
     redirection: redirectionOf(facts, config),
     serviceCluster,
     logLevel: sidecar.logLevel,
+  };
+}
+
+/** What is replaced when roots come and go. Holds the private key: write it and forget it. */
+export function credentialFiles({ root, chain, key }: PodCredential): Readonly<Record<string, string>> {
+  return {
+    [BOOTSTRAP_FILES.roots]: root,
+    [BOOTSTRAP_FILES.certificate]: chain,
+    [BOOTSTRAP_FILES.key]: key.reveal(),
   };
 }
 

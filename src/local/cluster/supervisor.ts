@@ -97,6 +97,7 @@ async function runOn(machine: Machine, options: MeshOptions): Promise<void> {
     say("stopping");
   } finally {
     await source.stop();
+    credentials.stop();
     await cluster.close();
     await plane.stop();
     await closeApi();

@@ -67,6 +67,8 @@ export interface PodSandbox {
   run(options: ProcessOptions): RunningProcess;
   /** Starts Envoy as `ENVOY_UID` with `sandbox.files/bootstrap.yaml`. */
   runEnvoy(options: EnvoyOptions): RunningProcess;
+  /** Replaces some of `PodOptions.files`, each as a whole, under the eyes of a running Envoy. */
+  replaceFiles(files: Readonly<Record<string, string>>): Promise<void>;
   /** Performs one probe, from the machine (`exec` in the pod). Never rejects: whatever goes wrong is `ok: false`. */
   probe(action: ProbeAction, timeout: Millis): Promise<ProbeResult>;
   /** SIGTERM to every process, SIGKILL after `grace`, then frees namespaces, address and folder (logs stay). */

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Millis } from "../../core/base/millis.ts";
 import { runCommand, tryCommand } from "../tools/command.ts";
@@ -200,6 +200,14 @@ class Sandbox implements PodSandbox {
   runEnvoy(options: EnvoyOptions): RunningProcess {
     const program = envoyProgram(this.#context.mountPoint, options);
     return this.run({ ...program, ...(options.env === undefined ? {} : { env: options.env }), log: "envoy" });
+  }
+
+  async replaceFiles(files: Readonly<Record<string, string>>): Promise<void> {
+    const folder = join(this.#folder, "seen", "envoy");
+    const paths = Object.entries(files).map(([name, text]) => ({ path: join(folder, name), text }));
+    // All there before the first is seen, so that a key is not long without its certificate.
+    for (const { path, text } of paths) await writeEnvoyFile(`${path}.new`, text);
+    for (const { path } of paths) await rename(`${path}.new`, path);
   }
 
   probe(...[action, timeout]: Parameters<PodSandbox["probe"]>): ReturnType<PodSandbox["probe"]> {

@@ -76,6 +76,10 @@ export class FakeSandbox implements PodSandbox {
     return this.#start(new FakeProcess(options, this.machine.diary));
   }
 
+  async replaceFiles(files: Readonly<Record<string, string>>): Promise<void> {
+    this.machine.diary.push(`replace ${Object.keys(files).join(" ")}`);
+  }
+
   runEnvoy({ serviceCluster }: EnvoyOptions): RunningProcess {
     return this.#start(new FakeProcess({ log: "envoy", argv: [serviceCluster] }, this.machine.diary));
   }
