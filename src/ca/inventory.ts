@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import type { ServiceAccountName } from "../core/base/identity.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import type { Leaf } from "./leaf.ts";
@@ -10,12 +11,20 @@ import { parseCertificate } from "./pki-read.ts";
 
 export interface Inventory {
   /** `signing`: new leaves lead to it. */
-  readonly roots: readonly { readonly facts: CertificateInfo; readonly signing: boolean }[];
+  readonly roots: readonly {
+    readonly facts: CertificateInfo;
+    readonly signing: boolean;
+    readonly pem: string;
+    /** The public key alone, as RFC 7517 has it. */
+    readonly jwk: Readonly<Record<string, string>>;
+  }[];
   readonly leaves: readonly {
     readonly serviceAccount: ServiceAccountName;
     readonly facts: CertificateInfo;
     /** Fingerprint of the root that it leads to. */
     readonly root: string;
+    /** With the authorities between it and the root. */
+    readonly pem: string;
   }[];
 }
 
@@ -40,15 +49,23 @@ export function createInventory({ authority, leaves }: InventorySources): () => 
   }
 
   return async () => {
-    const roots = await Promise.all(authority.trustBundle().map((pem) => parseCertificate(pem, "a trusted root")));
+    const roots = await Promise.all(
+      authority.trustBundle().map(readRoot),
+    );
     const read: Inventory["leaves"][number][] = [];
     // One after the other: a thousand at a time would keep health waiting.
     for (const { serviceAccount, leaf } of leaves.all()) {
-      read.push({ serviceAccount, facts: await factsOf(leaf, serviceAccount), root: leaf.issuerId });
+      read.push({ serviceAccount, facts: await factsOf(leaf, serviceAccount), root: leaf.issuerId, pem: leaf.chain });
     }
     return {
-      roots: roots.map((facts) => ({ facts, signing: facts.fingerprint === authority.issuerId })),
+      roots: roots.map((root) => ({ ...root, signing: root.facts.fingerprint === authority.issuerId })),
       leaves: read,
     };
   };
+}
+
+async function readRoot(pem: string) {
+  const jwk = new X509Certificate(pem).publicKey.export({ format: "jwk" });
+  const parameters = Object.entries(jwk).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return { pem, facts: await parseCertificate(pem, "a trusted root"), jwk: Object.fromEntries(parameters) };
 }

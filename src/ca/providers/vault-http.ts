@@ -70,7 +70,11 @@ export function createVaultHttp(address: VaultAddress, timeout: Millis = TIMEOUT
       const request = send(options, (response) => {
         readAll(response).then(resolve, reject);
       });
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
+      // Rejected here: not every runtime tells a request's listeners that it was destroyed.
+      const timer = setTimeout(() => {
+        reject(new Error(`no answer within ${timeout} ms`));
+        request.destroy();
+      }, timeout);
       request.on("close", () => clearTimeout(timer));
       request.on("error", reject);
       request.end(text);
