@@ -15,7 +15,9 @@ import { ClusterSchema } from "../../gen/envoy/config/cluster/v3/cluster_pb.ts";
 import { ClusterLoadAssignmentSchema } from "../../gen/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { ListenerSchema } from "../../gen/envoy/config/listener/v3/listener_pb.ts";
 import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_pb.ts";
+import { ZipkinConfigSchema } from "../../gen/envoy/config/trace/v3/zipkin_pb.ts";
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
+import { ExtAuthzSchema } from "../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts";
 import { LocalRateLimitSchema } from "../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts";
 import {
   RBACSchema as HttpRbacSchema,
@@ -28,12 +30,14 @@ import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { RBACSchema as NetworkRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+import { ReqWithoutQuerySchema } from "../../gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts";
 import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import { HttpProtocolOptionsSchema } from "../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
+import { TypedStructSchema } from "../../gen/xds/type/v3/typed_struct_pb.ts";
 import type { EnvoyConfig } from "../../src/core/envoy/config.ts";
 
 /** A message that is packed somewhere and is not listed here makes its JSON throw and the field rules complain. */
@@ -53,6 +57,10 @@ export const PACKED: Registry = createRegistry(
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,
+  ExtAuthzSchema,
+  ZipkinConfigSchema,
+  ReqWithoutQuerySchema,
+  TypedStructSchema,
 );
 
 /** Protobuf's JSON with the field names of Envoy's documentation. */

@@ -98,7 +98,7 @@ function isList(value: LogValue): value is readonly LogValue[] {
 
 /** The body is the line as one text, as in OSM: collectors take it apart by rules of their users. */
 function openTelemetry(accessLog: AccessLogFormat, { cluster, protocol, attributes }: LogCollector): Any {
-  const body = accessLog.kind === "text" ? accessLog.text.trimEnd() : JSON.stringify(jsonFields(accessLog));
+  const body = accessLog.kind === "text" ? accessLog.text.trimEnd() : JSON.stringify(asText(jsonFields(accessLog)));
   return typedStruct(OPEN_TELEMETRY, {
     ...collectorService(cluster, protocol),
     log_name: cluster,
@@ -108,6 +108,13 @@ function openTelemetry(accessLog: AccessLogFormat, { cluster, protocol, attribut
       ? { formatters: [{ name: QUERY_FORMATTER, typed_config: { "@type": QUERY_FORMATTER_TYPE } }] }
       : {}),
   });
+}
+
+/** Of JSON, Envoy reads commands in values alone; of a text, everywhere. */
+function asText(value: JsonValue): JsonValue {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(asText);
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key.replaceAll("%", "%%"), asText(part)]));
 }
 
 function collectorService(cluster: string, protocol: LogCollector["protocol"]): JsonObject {

@@ -121,7 +121,6 @@ function hostCluster({ name, host, port, protocol, limits }: HostUpstream): Clus
     altStatName: statName(name),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STRICT_DNS },
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
-    respectDnsTtl: true,
     loadAssignment: loneAssignment(name, { address: host, port }),
     ...limited(limits, protocol),
   });

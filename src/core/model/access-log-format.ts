@@ -5,7 +5,7 @@
  */
 import * as v from "valibot";
 import { AnyText, isRecord } from "./fields.ts";
-import { commandFault } from "./format-command.ts";
+import { logFault } from "./format-command.ts";
 
 export type AccessLogFormat =
   /** A line without its end. */
@@ -24,7 +24,7 @@ export const LogFormat = v.pipe(
   AnyText,
   v.rawTransform(({ dataset, addIssue, NEVER }): AccessLogFormat | undefined => {
     const format = toFormat(dataset.value);
-    const fault = format?.kind === "json" ? valueFault(format.fields, 1) : commandFault(dataset.value);
+    const fault = format?.kind === "json" ? valueFault(format.fields, 1) : logFault(dataset.value);
     if (fault === undefined) return format;
     addIssue({ message: `a format of Envoy's (${fault})` });
     return NEVER;
@@ -52,7 +52,7 @@ function isFields(value: unknown): value is JsonFields {
 }
 
 function valueFault(value: JsonValue, depth: number): string | undefined {
-  if (typeof value === "string") return value.isWellFormed() ? commandFault(value) : "a text is no valid Unicode";
+  if (typeof value === "string") return value.isWellFormed() ? logFault(value) : "a text is no valid Unicode";
   if (typeof value !== "object" || value === null) return undefined;
   if (depth > DEEPEST) return `nested deeper than ${DEEPEST} levels`;
   for (const [key, part] of Object.entries(value)) {

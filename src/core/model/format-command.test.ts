@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { commandFault } from "./format-command.ts";
+import { commandFault, logFault } from "./format-command.ts";
 
 describe("commandFault", () => {
   for (const format of [
@@ -43,5 +43,13 @@ describe("commandFault", () => {
     assert.match(commandFault("%A(".repeat(400_000)) ?? "", /begins no command/);
     assert.equal(commandFault("%REQ(a)%".repeat(150_000)), undefined);
     assert.ok(performance.now() - start < 2000);
+  });
+});
+
+describe("logFault", () => {
+  it("knows the command that only access loggers have", () => {
+    assert.equal(logFault("%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH):20%%PROTOCOL%"), undefined);
+    assert.match(logFault("%REQ_WITHOUT_QUERY%") ?? "", /wrong text in brackets/);
+    assert.match(commandFault("%REQ_WITHOUT_QUERY(:PATH)%") ?? "", /no command that can be checked/);
   });
 });

@@ -81,7 +81,10 @@ const FORMS: ReadonlyMap<string, Form> = new Map([
   ),
 ]);
 
-/** Names of all commands that are let through. */
+/** An extension of access loggers alone. */
+const LOG_FORMS: ReadonlyMap<string, Form> = new Map([...FORMS, ...named(HEADER, "REQ_WITHOUT_QUERY")]);
+
+/** Names of all commands that are let through everywhere. */
 export const COMMANDS: readonly string[] = [...FORMS.keys()];
 
 /** A text that Envoy takes for a format string. */
@@ -93,10 +96,28 @@ export const FormatText = v.pipe(
   }),
 );
 
-/** The first thing in a format string that Envoy would not take, with what to do about it. undefined: nothing. */
+/** The same for an access log. */
+export const LogText = v.pipe(
+  AnyText,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const fault = dataset.typed ? logFault(dataset.value) : undefined;
+    if (fault !== undefined) addIssue({ message: `a format of Envoy's (${fault})` });
+  }),
+);
+
+/** The first thing in an access log's format that Envoy would not take, with what to do about it. undefined: nothing. */
+export function logFault(format: string): string | undefined {
+  return faultOf(format, LOG_FORMS);
+}
+
+/** The same for a format that is of no access log. */
 export function commandFault(format: string): string | undefined {
+  return faultOf(format, FORMS);
+}
+
+function faultOf(format: string, forms: ReadonlyMap<string, Form>): string | undefined {
   for (let at = format.indexOf("%"); at !== -1; at = format.indexOf("%", at)) {
-    const read = commandAt(format, at);
+    const read = commandAt(format, at, forms);
     if (read.fault !== undefined) return read.fault;
     at = read.end;
   }
@@ -108,14 +129,14 @@ interface Read {
   readonly fault?: string;
 }
 
-function commandAt(format: string, at: number): Read {
+function commandAt(format: string, at: number, forms: ReadonlyMap<string, Form>): Read {
   if (format.startsWith("%%", at)) return { end: at + 2 };
   COMMAND.lastIndex = at;
   const [whole, name = "", args = "", cut] = COMMAND.exec(format) ?? [];
   if (whole === undefined)
     return { end: at, fault: `${cutText(format.slice(at))} begins no command: write %% for a percent sign` };
   const end = at + whole.length;
-  const form = FORMS.get(name);
+  const form = forms.get(name);
   if (form === undefined) return { end, fault: `${cutText(whole)} is no command that can be checked` };
   if (!(form.args?.test(args) ?? args === ""))
     return { end, fault: `${cutText(whole)} has the wrong text in brackets` };

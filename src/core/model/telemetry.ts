@@ -6,7 +6,8 @@
 import * as v from "valibot";
 import type { NamespacedName } from "../base/ref.ts";
 import { type AccessLogFormat, LogFormat } from "./access-log-format.ts";
-import { fieldsOf, NameText, TextMap } from "./fields.ts";
+import { fieldsOf, mapOf, NameText, TextMap } from "./fields.ts";
+import { LogText } from "./format-command.ts";
 import type { Path } from "./issues.ts";
 import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
@@ -33,7 +34,7 @@ export interface Telemetry {
 
 const OpenTelemetry = fieldsOf({
   extensionService: fieldsOf({ namespace: NameText, name: NameText }),
-  attributes: TextMap,
+  attributes: v.nullish(mapOf(LogText), {}),
 });
 
 const Spec = fieldsOf({
