@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import { createInventory } from "../ca/inventory.ts";
 import type { Millis } from "../core/base/millis.ts";
+import type { AuditRecord } from "../http/api/action.ts";
 import { apiRoutes } from "../http/api/api.ts";
 import { meshViewOf, type ReplicaState } from "../http/api/mesh-view.ts";
 import { kubernetesAuthorizer } from "../http/kubernetes-authorizer.ts";
@@ -17,6 +18,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ListenAddress, ServerHandle } from "./cluster-options.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { rotationLevers } from "./rotation-levers.ts";
 import type { BuildInfo } from "./version.ts";
 
 const GRACE: Millis = 5000;
@@ -37,16 +39,18 @@ export interface ApiServerOptions {
 export async function serveApi(options: ApiServerOptions): Promise<ServerHandle> {
   const { address, meshNamespace, client, plane, source, replicas, version, log, metrics } = options;
   const onError = (error: unknown) => log.error("an API request could not be answered", { error: String(error) });
+  const onAction = (record: AuditRecord) => log.info("audit", { ...record });
   const mesh = meshViewOf(plane.engine, {
     version,
     replicas,
     sources: () => source.status(),
     certificates: createInventory(plane),
+    rotation: rotationLevers(plane.rotation),
   });
   const authorizer = kubernetesAuthorizer({ post: (path, body) => client.request({ method: "POST", path, body }) });
   const app = new Hono()
     .use(observeAnswers((answered) => metrics.httpAnswered(answered)))
-    .route("/", apiRoutes({ mesh, authorizer, hosts: hostsOf(meshNamespace), onError }));
+    .route("/", apiRoutes({ mesh, authorizer, hosts: hostsOf(meshNamespace), onError, onAction }));
   const server = await startHttpServer({ fetch: (request) => app.fetch(request), listen: address, onError });
   return { drain: () => server.drain(), stop: () => server.stop(GRACE) };
 }

@@ -22,6 +22,7 @@ import { createLogger } from "../telemetry/logger.ts";
 import { runCluster as runClusterController } from "./cluster-controller.ts";
 import { type ControlPlane, createControlPlane, DEFAULT_MESH } from "./control-plane.ts";
 import { imagesFrom } from "./images.ts";
+import { serveLocalApi } from "./local-api.ts";
 import { openPodCredentials } from "./pod-credentials.ts";
 import { openRotation } from "./rotation-files.ts";
 import { BUILD } from "./version.ts";
@@ -42,12 +43,16 @@ async function startControlPlane(options: ControlPlaneOptions): Promise<ControlP
   const plane = await build(options);
   // Pods are started after this, and only then can a proxy dial: there is nothing yet that listening could refuse.
   await plane.listen();
+  const closeApi = await serveLocalApi(options.stateDir, plane, createLogger());
   return {
     sink: plane.engine.sink,
     proxies: () => proxyStates(plane),
     onChange: (listener) => plane.engine.onChange(listener),
     findings: () => plane.engine.findings(),
-    stop: () => plane.stop(),
+    async stop() {
+      await closeApi();
+      await plane.stop();
+    },
   };
 }
 
@@ -60,7 +65,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   // A proxy that comes back must find its pod known, or it would be refused and wait.
   await plane.engine.loop.ready;
   await plane.listen();
+  const closeApi = await serveLocalApi(options.stateDir, plane, createLogger());
   if (!signal.aborted) await once(signal, "abort");
+  await closeApi();
   await source.stop();
   await plane.stop();
 }

@@ -49,9 +49,7 @@ export function createInventory({ authority, leaves }: InventorySources): () => 
   }
 
   return async () => {
-    const roots = await Promise.all(
-      authority.trustBundle().map(readRoot),
-    );
+    const roots = await Promise.all(authority.trustBundle().map(readRoot));
     const read: Inventory["leaves"][number][] = [];
     // One after the other: a thousand at a time would keep health waiting.
     for (const { serviceAccount, leaf } of leaves.all()) {

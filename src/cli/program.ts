@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { MeshDown } from "../local/cluster/api-client.ts";
 import type { ClusterDeps } from "../local/cluster/ports.ts";
+import { alphaCommand, certificateCommand } from "./certificate.ts";
 import { type ControllerCommands, controllerCommand } from "./controller.ts";
 import { demoCommand } from "./demo.ts";
 import { applyCommand, deleteCommand } from "./local-apply.ts";
@@ -36,6 +37,8 @@ export function buildProgram(deps: ProgramDeps): Command {
     .addCommand(localCommand(deps))
     .addCommand(demoCommand(localMeshes()))
     .addCommand(controllerCommand(deps))
+    .addCommand(certificateCommand())
+    .addCommand(alphaCommand())
     .addCommand(versionCommand(deps.version));
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { problem } from "./problem.ts";
 
 /** What a request wants. */
@@ -44,11 +44,19 @@ export function requireToken(authorizer: Authorizer): MiddlewareHandler {
     const access = { verb: c.req.method === "HEAD" ? "get" : c.req.method.toLowerCase(), path: c.req.path };
     const decision = token === undefined ? UNAUTHENTICATED : await authorizer.authorize(token, access);
     if (decision.kind !== "allowed") return refuse(decision, access);
+    c.set(USER, decision.user);
     await next();
     return undefined;
   };
 }
 
+/** Whose token the request came with; "" before `requireToken`. */
+export function userOf(c: Context): string {
+  const user: unknown = c.get(USER);
+  return typeof user === "string" ? user : "";
+}
+
+const USER = "user";
 const UNAUTHENTICATED: Decision = { kind: "unauthenticated" };
 
 function refuse(decision: Exclude<Decision, { kind: "allowed" }>, { verb, path }: Access): Response {

@@ -76,7 +76,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   cli: {
     from: ["core/base", "core/model", "demo", "engine", "local", "platform", "sources", "telemetry"],
-    packages: ["commander", "yaml", "hono"],
+    packages: ["commander", "yaml", "hono", "valibot"],
     node: true,
   },
   app: { from: ["*"], packages: ["*"], node: true },

@@ -7,16 +7,24 @@ import { Redacted } from "../../core/base/redacted.ts";
 import { Problem } from "../problem.ts";
 import { API_UUID, sampleMesh, WEB_UUID } from "../testing/sample-mesh.ts";
 import { tokenAuthorizer } from "../token-authorizer.ts";
-import { apiEndpoints, apiRoutes } from "./api.ts";
+import type { AuditRecord } from "./action.ts";
+import { apiParts, apiRoutes } from "./api.ts";
 import type { MeshView } from "./mesh-view.ts";
 import { openApiDocument } from "./openapi.ts";
 
 const TOKEN = "t0ken";
 const HEADERS = { host: "localhost:9092", authorization: `Bearer ${TOKEN}` };
 
-function appOf(mesh: MeshView = sampleMesh(), onError: (error: Error) => void = (error) => assert.fail(error)) {
+const apiEndpoints = (mesh: MeshView) => apiParts(mesh).endpoints;
+const pathOf = (path: string) => path.replace("{uuid}", WEB_UUID).replace("{namespace}/{serviceaccount}", "shop/web");
+
+function appOf(
+  mesh: MeshView = sampleMesh(),
+  onError: (error: Error) => void = (error) => assert.fail(error),
+  onAction: (record: AuditRecord) => void = () => {},
+) {
   const authorizer = tokenAuthorizer(new Redacted(TOKEN), "tester");
-  return apiRoutes({ mesh, authorizer, hosts: ["osm-controller.osm-system.svc"], onError });
+  return apiRoutes({ mesh, authorizer, hosts: ["osm-controller.osm-system.svc"], onError, onAction });
 }
 
 const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET") =>
@@ -37,7 +45,7 @@ describe("API", () => {
     const endpoints = apiEndpoints(sampleMesh());
     assert.ok(endpoints.length >= 5);
     for (const { path, schema } of endpoints) {
-      const response = await get(path.replace("{uuid}", WEB_UUID));
+      const response = await get(pathOf(path));
       assert.equal(response.status, 200, path);
       assert.equal(response.headers.get("content-type"), "application/json");
       const body: unknown = await response.json();
@@ -53,14 +61,14 @@ describe("API", () => {
     const ajv = new Ajv2020({ strict: false, validateFormats: false });
     for (const { path, schemaName } of apiEndpoints(sampleMesh())) {
       const validate = ajv.compile(document.components.schemas[schemaName]);
-      const body: unknown = await (await get(path.replace("{uuid}", WEB_UUID))).json();
+      const body: unknown = await (await get(pathOf(path))).json();
       assert.ok(validate(body), `${path}: ${ajv.errorsText(validate.errors)}`);
       assert.ok(!validate({}), `${schemaName} says nothing`);
     }
   });
 
   it("publishes a valid OpenAPI document", async () => {
-    const document = openApiDocument(apiEndpoints(sampleMesh()), "2.0.0");
+    const document = openApiDocument(apiParts(sampleMesh()), "2.0.0");
     const { valid, errors } = await new Validator().validate(JSON.parse(JSON.stringify(document)));
     assert.ok(valid, JSON.stringify(errors));
   });

@@ -42,15 +42,51 @@ const IdentityAnswer = v.object({
 
 const CertificatesAnswer = v.object({ roots: v.array(RootAnswer), identities: v.array(IdentityAnswer) });
 
-export function certificatesEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
+export function certificateEndpoints(mesh: Pick<MeshView, "certificates" | "proxies">): readonly Endpoint[] {
+  return [listEndpoint(mesh), identityEndpoint(mesh)];
+}
+
+function identityEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
+  const find = async ({ namespace, serviceaccount }: Readonly<Record<string, string>>) => {
+    const { roots, leaves } = await mesh.certificates();
+    const leaf = leaves.find(
+      ({ serviceAccount: { namespace: ns, name } }) => ns === namespace && name === serviceaccount,
+    );
+    return leaf && { roots, leaves: [leaf] };
+  };
+  return defineEndpoint({
+    path: "/api/v1/certificates/{namespace}/{serviceaccount}",
+    id: "getCertificate",
+    summary: "The certificate of one identity",
+    description: "As PEM: the certificate, then the authorities between it and its root.",
+    parameters: [
+      { name: "namespace", description: "Of the service account" },
+      { name: "serviceaccount", description: "Its name" },
+    ],
+    schemaName: "Certificate",
+    schema: IdentityAnswer,
+    read: async (parameters) => {
+      const found = await find(parameters);
+      return found && toAnswer(found, mesh.proxies()).identities[0];
+    },
+    pem: async (parameters) => (await find(parameters))?.leaves[0]?.pem,
+  });
+}
+
+function listEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
   return defineEndpoint({
     path: "/api/v1/certificates",
     id: "listCertificates",
     summary: "Roots of trust, and the certificate of each identity",
-    description: "Of the replica that answers. Sorted by namespace and service account. Private keys are never shown.",
+    description:
+      "Of the replica that answers. Sorted by namespace and service account. As PEM: the roots, then each identity's chain. Private keys are never shown.",
     schemaName: "Certificates",
     schema: CertificatesAnswer,
     read: async () => toAnswer(await mesh.certificates(), mesh.proxies()),
+    pem: async () => {
+      const { roots, leaves } = await mesh.certificates();
+      return [...roots, ...leaves].map(({ pem }) => pem).join("");
+    },
   });
 }
 

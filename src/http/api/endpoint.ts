@@ -28,12 +28,15 @@ export interface Endpoint extends EndpointText {
   readonly schema: v.GenericSchema;
   /** @returns undefined where there is no such thing. */
   read(parameters: Readonly<Record<string, string>>): unknown;
+  /** The same as PEM, for who asks for that. @returns undefined where there is no such thing. */
+  readonly pem?: (parameters: Readonly<Record<string, string>>) => Promise<string | undefined>;
 }
 
 /** Holds an endpoint's answer to its schema, for the compiler. At run time tests do. */
 export function defineEndpoint<const S extends v.GenericSchema>(
   definition: EndpointText & {
     readonly schema: S;
+    readonly pem?: (parameters: Readonly<Record<string, string>>) => Promise<string | undefined>;
     read(
       parameters: Readonly<Record<string, string>>,
     ): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;

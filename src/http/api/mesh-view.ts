@@ -9,6 +9,8 @@ import type { Millis } from "../../core/base/millis.ts";
 import type { Engine, ProxyState } from "../../engine/engine.ts";
 import type { VersionInfo } from "../health.ts";
 import type { SourceState } from "../source-state.ts";
+import type { RotationLevers } from "./rotation.ts";
+import type { PublicJwk } from "./trust-bundle.ts";
 
 /** `unknown` before the first compile. */
 export type Mode = "permissive" | "smi" | "unknown";
@@ -37,12 +39,20 @@ export interface CertificateFacts {
 }
 
 export interface CertificateInventory {
-  readonly roots: readonly { readonly facts: CertificateFacts; readonly signing: boolean }[];
+  readonly roots: readonly {
+    readonly facts: CertificateFacts;
+    readonly signing: boolean;
+    readonly pem: string;
+    /** The public key alone. */
+    readonly jwk: PublicJwk;
+  }[];
   readonly leaves: readonly {
     readonly serviceAccount: ServiceAccountName;
     readonly facts: CertificateFacts;
     /** The fingerprint of the root that it leads to. */
     readonly root: string;
+    /** With the authorities between it and the root. */
+    readonly pem: string;
   }[];
 }
 
@@ -57,9 +67,10 @@ export interface MeshView {
   sources(): readonly SourceState[];
   /** Never a key. */
   certificates(): Promise<CertificateInventory>;
+  readonly rotation: RotationLevers;
 }
 
-type Engineless = Pick<MeshView, "version" | "replicas" | "sources" | "certificates">;
+type Engineless = Pick<MeshView, "version" | "replicas" | "sources" | "certificates" | "rotation">;
 
 export function meshViewOf(engine: Pick<Engine, "loop" | "proxies" | "findings">, others: Engineless): MeshView {
   return {

@@ -6,6 +6,7 @@
 import { finding } from "../../core/base/finding.ts";
 import type { ProxyState } from "../../engine/engine.ts";
 import type { CertificateFacts, MeshView } from "../api/mesh-view.ts";
+import type { RotationLevers, RotationState } from "../api/rotation.ts";
 
 export const WEB_UUID = "11111111-1111-4111-8111-111111111111";
 export const API_UUID = "22222222-2222-4222-8222-222222222222";
@@ -50,6 +51,29 @@ const facts = (fingerprint: string, name: string): CertificateFacts => ({
   fingerprint,
 });
 
+const ROOT_PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+const LEAF_PEM = "-----BEGIN CERTIFICATE-----\nMAE=\n-----END CERTIFICATE-----\n";
+
+/** Levers that move nothing; each says that it did. */
+export function sampleRotation(overrides: Partial<RotationLevers> = {}): RotationLevers {
+  const state: RotationState = {
+    phase: "trusting",
+    step: 3,
+    since: Date.UTC(2026, 10, 23),
+    from: { name: "old", provider: "builtin", trustDomain: "cluster.local" },
+    to: { name: "new", provider: "vault", trustDomain: "cluster.local" },
+    until: "steady",
+    proxies: 2,
+    passed: 0,
+    laggards: [
+      { kind: "proxy", name: "shop/web-1", uuid: WEB_UUID, connected: true, reason: "is slow" },
+      { kind: "replica", name: "osm-b", uuid: "", connected: true, reason: "is behind" },
+    ],
+  };
+  const done = async () => ({ ok: true as const, state });
+  return { state: () => state, start: done, rollBack: done, finish: done, ...overrides };
+}
+
 const about = { kind: "TrafficTarget", namespace: "shop", name: "web" };
 
 export function sampleMesh(overrides: Partial<MeshView> = {}): MeshView {
@@ -72,12 +96,30 @@ export function sampleMesh(overrides: Partial<MeshView> = {}): MeshView {
       { kind: "Pod", state: "listing", since: 1000, objects: 0 },
     ],
     certificates: async () => ({
-      roots: [{ facts: facts("ff", "root"), signing: true }],
+      roots: [
+        {
+          facts: facts("ff", "root"),
+          signing: true,
+          pem: ROOT_PEM,
+          jwk: { kty: "EC", crv: "P-256", x: "eA", y: "eQ" },
+        },
+      ],
       leaves: [
-        { serviceAccount: { namespace: "shop", name: "web" }, facts: facts("01", "web.shop"), root: "ff" },
-        { serviceAccount: { namespace: "books", name: "api" }, facts: facts("02", "api.books"), root: "ff" },
+        {
+          serviceAccount: { namespace: "shop", name: "web" },
+          facts: facts("01", "web.shop"),
+          root: "ff",
+          pem: LEAF_PEM,
+        },
+        {
+          serviceAccount: { namespace: "books", name: "api" },
+          facts: facts("02", "api.books"),
+          root: "ff",
+          pem: LEAF_PEM,
+        },
       ],
     }),
+    rotation: sampleRotation(),
     ...overrides,
   };
 }

@@ -62,6 +62,12 @@ export function pathsIn(dir: string): StatePaths {
   };
 }
 
+/** Where the control plane of a mesh serves its HTTP API, and the token that it asks for. */
+export function apiDoor(stateDir: string): { readonly socket: string; readonly token: string } {
+  const folder = join(stateDir, "control-plane");
+  return { socket: join(folder, "api.sock"), token: join(folder, "token") };
+}
+
 /**
  * Makes the directory for this user alone.
  *

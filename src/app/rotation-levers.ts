@@ -1,0 +1,40 @@
+/**
+ * The rotation as the API shows and moves it.
+ *
+ * @module
+ */
+import type { LeverResult, RootState, RotationLevers, RotationState } from "../http/api/rotation.ts";
+import { type RootRef, type RotationRecord, RotationRefused } from "../rotation/record.ts";
+import { RecordConflict } from "../rotation/rotator.ts";
+import type { Rotation } from "./rotation.ts";
+
+export function rotationLevers({ rotator, progress }: Rotation): RotationLevers {
+  const state = (): RotationState => {
+    const { record, proxies, passed, laggards } = progress();
+    const { phase, step, since } = record;
+    const common = { phase, step, since, proxies, passed, laggards };
+    if (record.phase === "steady") return { ...common, from: rootState(record.root) };
+    return { ...common, from: rootState(record.from), to: rootState(record.to), until: record.until };
+  };
+
+  async function pull(work: Promise<RotationRecord>): Promise<LeverResult> {
+    try {
+      await work;
+      return { ok: true, state: state() };
+    } catch (error) {
+      if (!(error instanceof RotationRefused || error instanceof RecordConflict)) throw error;
+      return { ok: false, reason: error.message };
+    }
+  }
+
+  return {
+    state,
+    start: (options) => pull(rotator.start(options)),
+    rollBack: () => pull(rotator.rollBack()),
+    finish: () => pull(rotator.finish()),
+  };
+}
+
+function rootState({ name, source, trustDomain }: RootRef): RootState {
+  return { name, provider: source.kind, trustDomain };
+}
