@@ -49,6 +49,7 @@ export function buildSidecarContainer(options: SidecarOptions): Readonly<Record<
       serviceCluster,
       // Its socket is shared by the whole pod: an application that is an Envoy itself would keep this one from starting.
       "--disable-hot-restart",
+      ...DRAIN_AT_ONCE,
     ],
     ...(native ? { restartPolicy: "Always" } : {}),
     securityContext: windows ? { windowsOptions: { runAsUserName: "EnvoyUser" } } : RESTRICTED,
@@ -73,6 +74,13 @@ export function buildSidecarContainer(options: SidecarOptions): Readonly<Record<
     readinessProbe: { ...ready, periodSeconds: 2, timeoutSeconds: 2 },
   };
 }
+
+/**
+ * A changed listener is for new connections; those of HTTP that there are keep the old one until they end. Envoy alone
+ * ends them over ten minutes, and so long a change would hold for some and not for others. With this the next answer on
+ * each is its last, and no request is lost.
+ */
+export const DRAIN_AT_ONCE = ["--drain-strategy", "immediate"] as const;
 
 /**
  * By which a proxy knows whose requests it counts: the listener that says how to count is the same in all pods. The pod's

@@ -23,12 +23,11 @@ export function authorizationOf(graph: MeshGraph, services: readonly ServiceNode
   return { ...(authorizer(graph) && { cluster: CLUSTER }), statPrefix, timeout, failureModeAllow };
 }
 
-/** The service that is asked, if any request to these services is shown to it. */
-export function authorizationUpstream(graph: MeshGraph, services: readonly ServiceNode[]): HostUpstream | undefined {
-  return services.some((service) => isAuthorized(graph.config, service)) ? authorizer(graph) : undefined;
-}
-
-function authorizer({ config }: MeshGraph): HostUpstream | undefined {
+/**
+ * The service that is asked. It is there wherever it is named, asked or not: a connection that is a moment older than the
+ * change which switched it off still asks it once.
+ */
+export function authorizer({ config }: MeshGraph): HostUpstream | undefined {
   const { address, port } = config.traffic.inboundExternalAuthorization;
   if (address === "" || port === 0) return undefined;
   return { kind: "host", name: CLUSTER, host: address, port, protocol: "http2" };

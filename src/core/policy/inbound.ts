@@ -13,7 +13,7 @@ import type { RouteTable, VirtualHost } from "../ir/route.ts";
 import type { HostUpstream, LocalUpstream } from "../ir/upstream.ts";
 import type { Pod } from "../model/pod.ts";
 import { accessRoutes, networkAccess } from "./access.ts";
-import { authorizationOf, authorizationUpstream } from "./authorization.ts";
+import { authorizationOf, authorizer } from "./authorization.ts";
 import { ingressInputs, resolveIngress } from "./ingress.ts";
 import { localCluster, type Served, servedPorts, servedRoots, servicesByPort, sniOf, splitsOver } from "./served.ts";
 import type { Sharing } from "./sharing.ts";
@@ -85,11 +85,8 @@ function upstreamsOf(graph: MeshGraph, served: readonly Served[], sharing: Shari
     (one): LocalUpstream => ({ kind: "local", name: localCluster(one), port: one.ports[0].targetPort }),
   );
   const asked = served.flatMap(({ service, ports: [port] }) => serverSettings(graph, service, port).upstreams);
-  const authorizer = authorizationUpstream(
-    graph,
-    served.map(({ service }) => service),
-  );
-  const all = [...locals, ...asked, ...(authorizer === undefined ? [] : [authorizer])];
+  const asker = served.length === 0 ? undefined : authorizer(graph);
+  const all = [...locals, ...asked, ...(asker === undefined ? [] : [asker])];
   return [...new Map(all.map((one) => [one.name, sharing.parts.share(one)])).values()].sort(byName);
 }
 

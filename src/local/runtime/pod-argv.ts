@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DRAIN_AT_ONCE } from "../../core/inject/sidecar-container.ts";
 import type { SystemTools } from "../tools/system.ts";
 import { ENVOY_UID, type EnvoyOptions, type ProcessOptions } from "./ports.ts";
 
@@ -99,6 +100,7 @@ export function envoyProgram(mountPoint: string, { serviceCluster, logLevel = "e
     // An access log that is ten seconds late, as by default, looks like a request that never came.
     ...["--file-flush-interval-msec", "1000"],
     "--disable-hot-restart",
+    ...DRAIN_AT_ONCE,
   ];
   return { argv, uid: ENVOY_UID, gid: ENVOY_UID };
 }
