@@ -12,13 +12,8 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { presetMeshConfig } from "../cluster/mesh-config-preset.ts";
 import { createRoster, type Roster } from "../cluster/replicas.ts";
-import { ROOT_SECRET } from "../cluster/root-secret.ts";
-import { clusterRecordStore, type RotationPlace, secretKeeper } from "../cluster/rotation-store.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { type HealthReport, judgeHealth } from "../http/readiness.ts";
-import { parseRecord, steadyOn } from "../rotation/record.ts";
-import { RootOpener } from "../rotation/roots.ts";
-import { Rotator } from "../rotation/rotator.ts";
 import { openAccess } from "../sources/kubernetes/access.ts";
 import { createClient, type KubernetesClient } from "../sources/kubernetes/client.ts";
 import { KubernetesSource } from "../sources/kubernetes/source.ts";
@@ -27,6 +22,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { type AdmissionServer, serveAdmission } from "./admission-server.ts";
 import { serveApi } from "./api-server.ts";
 import type { ClusterOptions, ServerHandle } from "./cluster-options.ts";
+import { clusterRoots } from "./cluster-roots.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import { serveHealth } from "./health-server.ts";
 import { lead } from "./leading.ts";
@@ -105,27 +101,14 @@ async function serve(run: Run): Promise<void> {
 
 async function buildPlane({ options, signal, log, metrics, undo }: Run, client: KubernetesClient) {
   const { settings, listen } = options;
-  const namespace = settings.meshNamespace;
-  const rotator = await persist({ what: "root of trust", log, signal }, () =>
-    openClusterRotation({ client, namespace }, settings.trustDomain),
-  );
-  await persist({ what: "MeshConfig", log, signal }, () => presetMeshConfig(client, namespace));
+  const roots = clusterRoots({ client, options, log });
+  undo.push(() => roots.close());
+  const rotator = await persist({ what: "root of trust", log, signal }, () => roots.open());
+  await persist({ what: "MeshConfig", log, signal }, () => presetMeshConfig(client, settings.meshNamespace));
   const onCompileEnd: Metrics["compiled"] = (end) => metrics.compiled(end);
   const plane = await createControlPlane({ settings, rotator, address: listen.xds, log, onCompileEnd });
   undo.push(() => plane.stop());
   return plane;
-}
-
-/** Rejects if the API server does not answer, or the root that signs cannot be opened. */
-function openClusterRotation(place: RotationPlace, trustDomain: string): Promise<Rotator> {
-  const now = (): Millis => Date.now();
-  const source = { kind: "builtin", store: ROOT_SECRET } as const;
-  return Rotator.open({
-    store: clusterRecordStore(place, parseRecord),
-    opener: new RootOpener(secretKeeper(place, now), now),
-    initial: steadyOn({ name: ROOT_SECRET, source, trustDomain, certificates: [] }, 0),
-    now,
-  });
 }
 
 async function follow(source: KubernetesSource, plane: ControlPlane): Promise<void> {

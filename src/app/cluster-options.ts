@@ -5,6 +5,7 @@
  */
 import type { Millis } from "../core/base/millis.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
+import type { CertificateChoice } from "./certificate-choice.ts";
 import type { Images } from "./images.ts";
 import type { BuildInfo } from "./version.ts";
 
@@ -34,6 +35,8 @@ export interface ClusterOptions {
   /** Of this replica: its pod's name. */
   readonly replica: string;
   readonly images: Images;
+  /** Who signs, as long as no rotation has said otherwise. */
+  readonly certificates: CertificateChoice;
   readonly version: BuildInfo;
   /** For which it goes on serving after it was asked to stop, until nobody is sent to it any more. */
   readonly drainTime: Millis;

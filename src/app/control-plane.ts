@@ -8,6 +8,7 @@ import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
 import { identityFromPeer } from "../ca/peer.ts";
 import { parseCertificate } from "../ca/pki-read.ts";
+import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
 import { adsServerName } from "../ca/subject.ts";
 import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
@@ -25,14 +26,13 @@ import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
 import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
 import type { Admission } from "../xds/service.ts";
+import { outageTrouble, rootTrouble } from "./certificate-trouble.ts";
 import { toLeafSource } from "./leaf-source.ts";
 import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
 import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
 
 const SERVICE_LIFE: Millis = 24 * 3_600_000;
 const STREAM_GRACE: Millis = 1000;
-/** Before the root's end: enough time to rotate it by hand. */
-const ROOT_WARNING: Millis = 30 * 24 * 3_600_000;
 
 export const DEFAULT_MESH: MeshSettings = {
   meshName: "osm",
@@ -123,7 +123,11 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
 
   return {
     rootEnds: () => rootEnds,
-    certificateTrouble: () => [...rootTrouble(rootEnds, Date.now()), ...(certificate?.trouble() ?? [])],
+    certificateTrouble: () => [
+      ...rootTrouble(rootEnds, Date.now()),
+      ...outageTrouble(rotator.roots(), Date.now()),
+      ...(certificate?.trouble() ?? []),
+    ],
     engine,
     authority,
     leaves,
@@ -172,12 +176,12 @@ function buildLeaves(issuer: RotatingAuthority, log: EngineLog): LeafStore {
     clock: CA_CLOCK,
     random: Math.random,
     life: SERVICE_LIFE,
-    onFailure: ({ serviceAccount, error, retryAt }) =>
-      log.error("a service certificate could not be issued", {
-        account: keyOf(serviceAccount),
-        error: String(error),
-        retryAt,
-      }),
+    onFailure({ serviceAccount, error, retryAt }) {
+      // Its outage was told of when it began.
+      if (error instanceof ProviderUnavailable && error.kind === "waiting") return;
+      const account = keyOf(serviceAccount);
+      log.error("a service certificate could not be issued", { account, error: String(error), retryAt });
+    },
   });
 }
 
@@ -234,12 +238,6 @@ function createCredentials(authority: RotatingAuthority, roots: () => OpenRoots)
       for (const [uuid, { key }] of shown) if (!isAlive(key)) shown.delete(uuid);
     },
   };
-}
-
-function rootTrouble(ends: Millis, now: Millis): readonly CertificateTrouble[] {
-  const day = new Date(ends).toISOString().slice(0, 10);
-  if (ends <= now) return [{ message: `the mesh's root certificate ended on ${day}`, fatal: true }];
-  return ends - now > ROOT_WARNING ? [] : [{ message: `the mesh's root certificate ends on ${day}`, fatal: false }];
 }
 
 function tlsOf(leaf: Leaf, authority: RotatingAuthority): XdsTls {

@@ -1,9 +1,10 @@
 /**
- * Tries what the start needs of the API server until it works.
+ * Tries what the start needs of the API server, or of the certificate provider, until it works.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { KubernetesError } from "../sources/kubernetes/kubernetes-error.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -18,9 +19,9 @@ export interface Persistence {
 }
 
 /**
- * At the start the API server may be away, or a CRD not yet established.
+ * At the start the API server or the provider may be away, or a CRD not yet established.
  *
- * Rejects with what is not the API server's doing, such as a root that cannot be read; and once `signal` is aborted.
+ * Rejects with what is not their doing, such as a root that cannot be read; and once `signal` is aborted.
  */
 export async function persist<T>({ what, log, signal }: Persistence, attempt: () => Promise<T>): Promise<T> {
   let said = "";
@@ -29,12 +30,18 @@ export async function persist<T>({ what, log, signal }: Persistence, attempt: ()
     try {
       return await attempt();
     } catch (cause) {
-      if (!(cause instanceof KubernetesError)) throw cause;
+      const by = waitsFor(cause);
+      if (by === undefined) throw cause;
       const error = String(cause);
       // Once for each complaint, not once a second.
-      if (error !== said) log.error("the start waits for the API server", { for: what, error });
+      if (error !== said) log.error(`the start waits for ${by}`, { for: what, error });
       said = error;
     }
     await sleep(RETRY, undefined, { signal });
   }
+}
+
+function waitsFor(cause: unknown): string | undefined {
+  if (cause instanceof KubernetesError) return "the API server";
+  return cause instanceof ProviderUnavailable ? "the certificate provider" : undefined;
 }

@@ -19,6 +19,7 @@ import type {
 } from "../local/cluster/ports.ts";
 import { FileSource } from "../sources/files/file-source.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { choiceFrom } from "./certificate-choice.ts";
 import { runCluster as runClusterController } from "./cluster-controller.ts";
 import { type ControlPlane, createControlPlane, DEFAULT_MESH } from "./control-plane.ts";
 import { imagesFrom } from "./images.ts";
@@ -84,8 +85,10 @@ export function runCluster(flags: ClusterFlags, signal: AbortSignal): Promise<vo
   const settings = { meshName, meshNamespace: osmNamespace, trustDomain };
   // Services send traffic to pods. Outside there is nobody to wait for, and somebody at the keyboard.
   const drainTime = process.env["CONTROLLER_POD_NAME"] === undefined ? 0 : DRAIN_TIME;
+  const certificates = choiceFrom(flags, osmNamespace);
+  const images = imagesFrom(process.env);
   return runClusterController(
-    { settings, kubeconfig, listen, replica, images: imagesFrom(process.env), version: BUILD, drainTime },
+    { settings, kubeconfig, listen, replica, images, certificates, version: BUILD, drainTime },
     signal,
   );
 }

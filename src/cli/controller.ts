@@ -9,6 +9,7 @@ import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { writeControllerReport } from "../local/cluster/external-control-plane.ts";
 import { type ControllerOptions, XDS_ADDRESS } from "../local/cluster/ports.ts";
+import { type CertificateFlags, withCertificateFlags } from "./certificate-flags.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export interface ListenAddress {
@@ -17,7 +18,7 @@ export interface ListenAddress {
 }
 
 /** What a control plane of a cluster is started with. */
-export interface ClusterFlags {
+export interface ClusterFlags extends CertificateFlags {
   readonly kubeconfig?: string;
   readonly meshName: string;
   readonly osmNamespace: string;
@@ -57,7 +58,7 @@ export function controllerCommand(commands: ControllerCommands): Command {
       .argParser(parseListenAddress)
       .default(ANYWHERE(port), `0.0.0.0:${port}`);
   const { env } = process;
-  return new Command("controller")
+  const command = new Command("controller")
     .description("run the control plane of a cluster: in a pod of it, or anywhere with a kubeconfig")
     .option(
       "--kubeconfig <file>",
@@ -70,7 +71,8 @@ export function controllerCommand(commands: ControllerCommands): Command {
     .addOption(address("xds", "where proxies connect", XDS_ADDRESS.port))
     .addOption(address("webhook", "where the API server calls", 9090))
     .addOption(address("http", "health, version and metrics", 9091))
-    .addOption(address("api", "the HTTP API", 9092))
+    .addOption(address("api", "the HTTP API", 9092));
+  return withCertificateFlags(command)
     .addOption(new Option("--objects <dir>", "directory of JSON objects, instead of an API server").hideHelp())
     .addOption(new Option("--state <dir>", "state directory; goes with --objects").hideHelp())
     .action(async ({ objects, state, ...flags }: ClusterFlags & LocalFlags, command: Command) => {

@@ -43,7 +43,9 @@ interface NamedSecret extends Omit<RootSecretOptions, "now"> {
 /** @returns undefined if there is none. @throws RootRefused if it cannot be read. */
 export async function readRootSecret({ client, namespace, name }: NamedSecret): Promise<RootMaterial | undefined> {
   try {
-    return fromSecretData(textsOf(await client.request({ path: `/api/v1/namespaces/${namespace}/secrets/${name}` })));
+    return fromSecretData(
+      secretTexts(await client.request({ path: `/api/v1/namespaces/${namespace}/secrets/${name}` })),
+    );
   } catch (cause) {
     if (hasStatus(cause, 404)) return undefined;
     throw cause;
@@ -72,7 +74,8 @@ async function manifest(
   };
 }
 
-function textsOf(secret: unknown): Readonly<Record<string, string>> {
+/** The data of a Secret, decoded. */
+export function secretTexts(secret: unknown): Readonly<Record<string, string>> {
   const data = isRecord(secret) && isRecord(secret["data"]) ? secret["data"] : {};
   const decode = (text: unknown): string => (typeof text === "string" ? atob(text) : "");
   return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, decode(text)]));

@@ -283,7 +283,7 @@ describe("a real Vault", () => {
     );
     assert.equal(
       (await unavailable(openAt("pki", "mesh", { vault: { ca, namespace: "nowhere" } }))).kind,
-      "mount-missing",
+      "namespace-missing",
     );
   });
 });

@@ -17,7 +17,8 @@ import { ProviderUnavailable } from "./unavailable.ts";
 const DEADLINE: Millis = 60_000;
 const FIRST_WAIT: Millis = 50;
 const MOST_WAIT: Millis = 1000;
-/** Older requests of ours were left behind by a process that was killed. */
+const SWEEP_EVERY: Millis = 3_600_000;
+/** Older requests of ours were left behind by a process that was killed, or whose answer was lost. */
 const LEFT_BEHIND: Millis = 10 * 60_000;
 const GROUP_PATH = "/apis/cert-manager.io/v1";
 const LABELS = { "app.kubernetes.io/name": "openservicemesh.io", "app.kubernetes.io/component": "osm-certificate" };
@@ -75,7 +76,7 @@ export function certManagerSigner(options: CertManagerOptions): RemoteSigner {
   const { api, namespace, issuer, clock, onWarning, deadline = DEADLINE } = options;
   const collection = `${GROUP_PATH}/namespaces/${namespace}/certificaterequests`;
   const what = `cert-manager's ${issuer.issuerKind} "${issuer.issuerName}"`;
-  let swept = false;
+  let sweptAt = Number.NEGATIVE_INFINITY;
   let closed = false;
 
   async function waitFor(path: string): Promise<SignedAnswer> {
@@ -98,8 +99,8 @@ export function certManagerSigner(options: CertManagerOptions): RemoteSigner {
   }
 
   async function sweep(): Promise<void> {
-    if (swept) return;
-    swept = true;
+    if (clock.now() < sweptAt + SWEEP_EVERY) return;
+    sweptAt = clock.now();
     const labelSelector = Object.entries(LABELS)
       .map(([key, value]) => `${key}=${value}`)
       .join(",");

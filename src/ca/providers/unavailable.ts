@@ -10,6 +10,7 @@ export type UnavailableKind =
   | "standby"
   | "permission-denied"
   | "mount-missing"
+  | "namespace-missing"
   | "role-missing"
   | "issuer-missing"
   | "key-refused"

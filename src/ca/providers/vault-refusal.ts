@@ -48,6 +48,7 @@ const RULES: readonly Rule[] = [
     says: /unknown role/i,
     wayOut: ({ mount, role }) => `vault write ${mount}/roles/${role} ${ROLE}`,
   },
+  { kind: "namespace-missing", says: /namespace/i, wayOut: () => "name one that is there: --vault-namespace" },
   {
     kind: "mount-missing",
     says: /no handler for route|unsupported path/i,
