@@ -187,6 +187,42 @@ export const FINDINGS = {
     severity: "warning",
     help: "A route of an UpstreamTrafficSetting has a path that no route of the Service has. It limits nothing.",
   },
+  "ingress-backend-missing": {
+    severity: "error",
+    help: "A backend of an IngressBackend is no Service of the mesh in its namespace. Nothing is opened for it.",
+  },
+  "ingress-port-missing": {
+    severity: "error",
+    help: "A backend of an IngressBackend names a port that no port of the Service leads to. It is the target port, where the pod listens.",
+  },
+  "ingress-source-empty": {
+    severity: "error",
+    help: "A source of an IngressBackend is a Service without endpoints. Nobody is let in from there until it has some.",
+  },
+  "ingress-nobody": {
+    severity: "error",
+    help: "The sources of an IngressBackend can let in nobody, so nothing is opened for the backend.",
+  },
+  "ingress-open": {
+    severity: "warning",
+    help: "Everybody who can reach the pods is let in: no source narrows it.",
+  },
+  "ingress-principal-unchecked": {
+    severity: "warning",
+    help: "An AuthenticatedPrincipal that nothing proves, since no client certificate is asked for.",
+  },
+  "ingress-conflict": {
+    severity: "error",
+    help: "Two IngressBackends say who may come to one place. The older one, then the first by name, is in force.",
+  },
+  "ingress-routes-missing": {
+    severity: "error",
+    help: "An IngressBackend names an HTTPRouteGroup that does not exist in its namespace. The requests of that group get 404.",
+  },
+  "ingress-match-unused": {
+    severity: "warning",
+    help: "An IngressBackend refers to an object that has no effect on it.",
+  },
   "mesh-config-name": {
     severity: "warning",
     help: "Only the MeshConfig named osm-mesh-config in the mesh namespace has an effect.",

@@ -14,6 +14,7 @@ import type { KindName, ObjectOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { authorizationFindings } from "./authorization.ts";
 import { type EgressNode, linkEgress } from "./egress.ts";
+import { type IngressNode, linkIngress } from "./ingress.ts";
 import { podsBehind } from "./injected.ts";
 import { indexPods, type PodIndex } from "./pods.ts";
 import { type LinkedRetries, linkRetries } from "./retries.ts";
@@ -41,6 +42,8 @@ export interface MeshGraph {
   readonly splitsOver: ReadonlyMap<string, readonly SplitNode[]>;
   /** Egress objects by the account that they are for; the oldest first. */
   readonly egressFrom: ReadonlyMap<string, readonly EgressNode[]>;
+  /** IngressBackends by the `namespace/name` of the Service that they open; the oldest first. */
+  readonly ingressTo: ReadonlyMap<string, readonly IngressNode[]>;
   /** By the caller's account, then by the Service. */
   readonly retriesFrom: LinkedRetries["from"];
   /** By the Service. */
@@ -63,6 +66,7 @@ export function buildGraph(
   const targets = linkTargets(snapshot, isMember);
   const config = configOf(snapshot, settings);
   const egress = linkEgress(snapshot, config, isMember);
+  const ingress = linkIngress(snapshot, config, byKey, isMember);
   const retries = linkRetries(members("Retry"), config, byKey);
   const upstreams = linkSettings({
     settings: members("UpstreamTrafficSetting"),
@@ -86,6 +90,7 @@ export function buildGraph(
     splits: splits.byRoot,
     splitsOver: groupBy([...splits.byRoot.values()], ({ backends }) => backends.map(({ service }) => service)),
     egressFrom: groupBy(egress.nodes, ({ sources }) => sources),
+    ingressTo: groupBy(ingress.nodes, ({ namespace, service: name }) => [{ namespace, name }]),
     retriesFrom: retries.from,
     upstreamSettings: upstreams.byService,
     telemetryOf: telemetries.telemetryOf,
@@ -96,6 +101,7 @@ export function buildGraph(
     ...splits.findings,
     ...targets.findings,
     ...egress.findings,
+    ...ingress.findings,
     ...retries.findings,
     ...upstreams.findings,
     ...telemetries.findings,
