@@ -5,11 +5,12 @@
  */
 import { memoByObject } from "../base/memo.ts";
 import { compareText, keyOf, type ObjectRef } from "../base/ref.ts";
-import type { EndpointSlice } from "../model/endpoint-slice.ts";
+import type { EndpointSlice, SliceEndpoint } from "../model/endpoint-slice.ts";
 import type { Endpoints } from "../model/endpoints.ts";
 import type { EndpointPort } from "../model/port.ts";
 import type { Service, ServicePort } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { PodIndex } from "./pods.ts";
 
 export interface ServiceAddress {
   /** IPv4. */
@@ -37,19 +38,28 @@ export const indexSlices: (slices: Snapshot["objects"]["EndpointSlice"]) => Slic
   return index;
 });
 
+export interface AddressSources {
+  readonly slices: readonly EndpointSlice[];
+  readonly endpoints: Endpoints | undefined;
+  readonly pods: Pick<PodIndex, "byAddress">;
+}
+
 /**
  * The addresses of one port of `service` that answer, each once, sorted by address and port: those that are ready, and
  * those of pods that are going away and still serve.
+ *
+ * If that is none at all, those whose containers were ready when their kubelet was last heard of. After an outage of the
+ * API server or etcd the node controller calls every pod not ready for some seconds, and all Services would lose all
+ * addresses although nothing is wrong with any pod.
  */
 export function addressesOf(
   service: Service,
   port: ServicePort,
-  slices: readonly EndpointSlice[],
-  endpoints: Endpoints | undefined,
+  { slices, endpoints, pods }: AddressSources,
 ): readonly ServiceAddress[] {
   // A cluster mirrors Endpoints into slices: where there are slices, they alone count.
   const found =
-    slices.length > 0 ? fromSlices(port, slices) : fromEndpoints(port, service.ports.length === 1, endpoints);
+    slices.length > 0 ? fromSlices(port, slices, pods) : fromEndpoints(port, service.ports.length === 1, endpoints);
   const sorted = found.filter(({ ip }) => isIpv4(ip)).sort(compareAddresses);
   // An address can be in two slices while it moves between them: the ready one counts, and of those the one with a
   // host name.
@@ -66,23 +76,36 @@ export function isIpv4(address: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(address);
 }
 
-function fromSlices(port: ServicePort, slices: readonly EndpointSlice[]): readonly ServiceAddress[] {
+function fromSlices(
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  { byAddress }: AddressSources["pods"],
+): readonly ServiceAddress[] {
+  const answering = selected(port, slices, ({ ready, serving, terminating }) => ready || (serving && terminating));
+  if (answering.length > 0) return answering;
+  const isUnheardOf = (ip: string) => byAddress.get(ip)?.containersReady === true;
+  return selected(port, slices, ({ addresses, terminating }) => !terminating && addresses.every(isUnheardOf));
+}
+
+function selected(
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  isWanted: (endpoint: SliceEndpoint) => boolean,
+): readonly ServiceAddress[] {
   return slices.flatMap((slice) => {
     const own = slice.ports.find((candidate) => sameName(candidate, port));
     if (own === undefined) return [];
-    return slice.endpoints
-      .filter(({ ready, serving, terminating }) => ready || (serving && terminating))
-      .flatMap(({ addresses, hostname, target, ready }) =>
-        addresses.map(
-          (ip): ServiceAddress => ({
-            ip,
-            port: own.port,
-            hostname,
-            ...(target && { target }),
-            ...(ready ? {} : { draining: true }),
-          }),
-        ),
-      );
+    return slice.endpoints.filter(isWanted).flatMap(({ addresses, hostname, target, terminating, ready }) =>
+      addresses.map(
+        (ip): ServiceAddress => ({
+          ip,
+          port: own.port,
+          hostname,
+          ...(target && { target }),
+          ...(terminating && !ready ? { draining: true } : {}),
+        }),
+      ),
+    );
   });
 }
 

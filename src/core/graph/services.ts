@@ -61,7 +61,7 @@ function linkedService(service: Service, sources: Sources): Linked {
   const last = lastLinked.get(service);
   if (last !== undefined && sameSources(last.sources, sources)) return last;
   const findings: Finding[] = [];
-  const addresses = (port: ServicePort) => addressesOf(service, port, sources.slices, sources.endpoints);
+  const addresses = (port: ServicePort) => addressesOf(service, port, sources);
   const made = linkService(service, addresses, sources.pods, findings);
   const node = last?.node !== undefined && made !== undefined && sameNode(last.node, made) ? last.node : made;
   const linked = { sources, node, findings };

@@ -16,6 +16,7 @@ describe("Pod.parse", () => {
       serviceAccount: "default",
       ips: [],
       ready: false,
+      containersReady: false,
       phase: "",
       terminating: false,
       hostNetwork: false,

@@ -20,6 +20,11 @@ export interface Pod {
   readonly ips: readonly string[];
   /** Condition `Ready`. */
   readonly ready: boolean;
+  /**
+   * All containers are ready, and nothing else decides about the pod (no readiness gate). A pod of which this holds and
+   * `ready` does not is one whose kubelet has not been heard of: the node controller alone calls it not ready.
+   */
+  readonly containersReady: boolean;
   /** `status.phase`; "" before there is a status. */
   readonly phase: string;
   /** It has a deletion timestamp. */
@@ -51,6 +56,7 @@ const Spec = fieldsOf({
   hostname: Text,
   subdomain: Text,
   nodeName: Text,
+  readinessGates: listOf(v.unknown()),
   initContainers: Containers,
   containers: Containers,
 });
@@ -74,7 +80,8 @@ export const Pod: Kind<Pod> = defineKind({
     meta,
     serviceAccount: accountOf(spec),
     ips: ipsOf(status),
-    ready: status.conditions.some(({ type, status: is }) => type === "Ready" && is === "True"),
+    ready: isTrue(status, "Ready"),
+    containersReady: isTrue(status, "ContainersReady") && spec.readinessGates.length === 0,
     phase: status.phase,
     terminating: metadata.deletionTimestamp != null,
     hostNetwork: spec.hostNetwork,
@@ -90,6 +97,10 @@ export const Pod: Kind<Pod> = defineKind({
 /** `serviceAccount` is the older spelling. */
 export function accountOf(spec: { readonly serviceAccountName: string; readonly serviceAccount: string }): string {
   return spec.serviceAccountName || spec.serviceAccount || "default";
+}
+
+function isTrue({ conditions }: v.InferOutput<typeof Status>, condition: string): boolean {
+  return conditions.some(({ type, status }) => type === condition && status === "True");
 }
 
 function ipsOf({ podIP, podIPs }: v.InferOutput<typeof Status>): readonly string[] {
