@@ -10,6 +10,7 @@ import { splitChain } from "../../src/ca/pki-read.ts";
 import { createRequest } from "../../src/ca/pki-request.ts";
 import { certManagerSigner } from "../../src/ca/providers/cert-manager.ts";
 import type { ProviderDeps } from "../../src/ca/providers/choose.ts";
+import { ProviderUnavailable } from "../../src/ca/providers/unavailable.ts";
 import { IssueRefused } from "../../src/ca/refusal.ts";
 import { OpensslCa } from "../../src/ca/testing/openssl-ca.ts";
 import { openAccess } from "../../src/sources/kubernetes/access.ts";
@@ -87,13 +88,9 @@ describe("a real cert-manager", () => {
 
   function openAt(
     issuerName: string,
-    {
-      issuerKind = "Issuer",
-      issuerGroup = GROUP,
-      ...more
-    }: Partial<ProviderDeps> & { issuerKind?: string; issuerGroup?: string } = {},
+    { issuerKind = "Issuer", ...more }: Partial<ProviderDeps> & { issuerKind?: string } = {},
   ) {
-    const spec = { kind: "certManager", issuerName, issuerKind, issuerGroup } as const;
+    const spec = { kind: "certManager", issuerName, issuerKind, issuerGroup: GROUP } as const;
     return open(spec, { api: client, meshNamespace: namespace, ...more });
   }
 
@@ -207,13 +204,19 @@ describe("a real cert-manager", () => {
         const { name } = (made as { metadata: { name: string } }).metadata;
         const path = `${asked.path}/${name}/status`;
         const conditions = [{ type: "Denied", status: "True", reason: "Policy", message: "not on a Monday" }];
-        await client.request({ method: "PATCH", path, body: { status: { conditions } } });
+        // A request is decided once, and the approver may have been first.
+        await client.request({ method: "PATCH", path, body: { status: { conditions } } }).catch(() => undefined);
         return made;
       },
     };
-    // cert-manager's own approver decides on its own issuers alone; who is first with others decides.
-    const error = await unavailable(openAt("mesh", { api, issuerGroup: "example.org" }));
-    assert.equal(error.kind, "denied");
+    let error: unknown;
+    for (let i = 0; i < 20 && error === undefined; i++) {
+      error = await openAt("mesh", { api }).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
+    }
+    assert.ok(error instanceof ProviderUnavailable && error.kind === "denied", String(error));
     assert.match(error.message, /not on a Monday|denied/i);
     assert.deepEqual(await requests(), []);
   });
