@@ -227,6 +227,37 @@ export function egress(path: string, options: EgressOptions): RawObject {
   };
 }
 
+export interface IngressOptions {
+  readonly to: readonly {
+    readonly service: string;
+    /** The target port. */
+    readonly port: number;
+    readonly protocol: "http" | "https";
+    readonly tls?: { readonly skipClientCertValidation?: boolean; readonly sniHosts?: readonly string[] };
+  }[];
+  readonly from: readonly Readonly<Record<string, string>>[];
+  /** Names of HTTPRouteGroups. */
+  readonly routes?: readonly string[];
+  readonly createdAt?: string;
+}
+
+export function ingressBackend(path: string, { to, from, routes: groups = [], createdAt }: IngressOptions): RawObject {
+  return {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "IngressBackend",
+    metadata: { ...named(path), ...(createdAt && { creationTimestamp: createdAt }) },
+    spec: {
+      backends: to.map(({ service: name, port: number, protocol, tls }) => ({
+        name,
+        port: { number, protocol },
+        ...(tls && { tls }),
+      })),
+      sources: from,
+      matches: groups.map((name) => ({ apiGroup: "specs.smi-spec.io/v1alpha4", kind: "HTTPRouteGroup", name })),
+    },
+  };
+}
+
 /** The same text always gives the same address of `first`.0.0.0/8. */
 export function addressOf(first: number, text: string): string {
   const hash = hashOf(text);

@@ -57,13 +57,20 @@ export function contentOf({ name, filters }: FilterChain, { routes }: EnvoyConfi
 }
 
 /** Who may come in at the handshake. undefined: it is no TLS chain. */
-export function handshakeOf({ transportSocket }: FilterChain): { admits(principal: string): boolean } | undefined {
+export function handshakeOf({
+  name,
+  transportSocket,
+}: FilterChain): { admits(principal: string): boolean } | undefined {
   const config = transportSocket?.configType;
   const tls = config?.case === "typedConfig" ? anyUnpack(config.value, DownstreamTlsContextSchema) : undefined;
   if (tls === undefined) return undefined;
-  if (tls.requireClientCertificate !== true) throw new Error("a chain of the mesh asks for no certificate");
   const validation = tls.commonTlsContext?.validationContextType;
-  if (validation?.case === "validationContextSdsSecretConfig") return { admits: () => true };
+  if (tls.requireClientCertificate !== true) {
+    if (!name.startsWith("ingress_")) throw new Error("a chain of the mesh asks for no certificate");
+    return { admits: () => validation?.case === undefined };
+  }
+  // "" is nobody's name: no certificate was shown.
+  if (validation?.case === "validationContextSdsSecretConfig") return { admits: (principal) => principal !== "" };
   if (validation?.case !== "combinedValidationContext") throw new Error("a chain validates nobody");
   const names = validation.value.defaultValidationContext?.matchTypedSubjectAltNames ?? [];
   return { admits: (principal) => names.length === 0 || names.some((one) => isNamed(one, principal)) };

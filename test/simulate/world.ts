@@ -53,6 +53,20 @@ export interface World {
    * any server name it likes, on the port of `request`.
    */
   intrude(from: string, to: string, sni: string, request: string): string;
+  /** A gateway outside the mesh that connects to the pod `to` itself. */
+  enter(to: string, request: string, gateway: Gateway): string;
+}
+
+export interface Gateway {
+  /** The address that it connects from. */
+  readonly source: string;
+  /** Absent: it speaks clear text. */
+  readonly tls?: {
+    readonly sni: string;
+    readonly alpn?: string;
+    /** The name in its certificate of the mesh; absent: it has none. */
+    readonly name?: string;
+  };
 }
 
 export function world(...objects: readonly RawObject[]): World {
@@ -77,6 +91,19 @@ export function world(...objects: readonly RawObject[]): World {
       const journey = { network, configs, caller: network.podNamed(from), http };
       return summaryOf(arrive(journey, { address, port }, { sni, alpn: MESH_ALPN, trusts: () => true }));
     },
+    enter(to, request, { source, tls }) {
+      const { port, http } = parseRequest(request, {});
+      const pod = network.podNamed(to);
+      const config = configs.get(to);
+      if (config === undefined) throw new Error(`${to} has no proxy`);
+      const [address = ""] = pod.ips;
+      const sent = tls && { sni: tls.sni, alpn: tls.alpn ?? "" };
+      const inspected = http === undefined ? undefined : "http/1.1";
+      const connection = { address, port, source, ...(sent && { tls: sent }), ...(inspected && { inspected }) };
+      const journey = { network, configs, caller: pod, http, principal: tls?.name ?? "" };
+      const shown = sent && { ...sent, trusts: () => true };
+      return summaryOf(enter(journey, { pod, config, port }, connection, shown));
+    },
   };
 }
 
@@ -88,6 +115,8 @@ interface Journey {
   readonly http: HttpRequest | undefined;
   /** The server name that the application's own TLS asks for; undefined: it speaks clear text. */
   readonly server?: string | undefined;
+  /** The name in the caller's certificate, where it is not its service account's; "": it has none. */
+  readonly principal?: string;
 }
 
 interface ParsedRequest extends Pick<Journey, "http" | "server"> {
@@ -194,7 +223,7 @@ function enter(
   if (listener === undefined) return [broken("refused", `${keyOf(server.pod.meta)} has no inbound listener`)];
   const chain = chainFor(listener, connection);
   if (chain === undefined) return [broken("closed", `no inbound chain for port ${server.port}, ${tls?.sni}`)];
-  const principal = principalOf(journey.caller);
+  const principal = journey.principal ?? principalOf(journey.caller);
   const refusal = handshakeRefusal(handshakeOf(chain), principal, tls, principalOf(server.pod));
   if (refusal !== undefined) return [broken("closed", refusal)];
   const { rules, carriage } = contentOf(chain, server.config);
@@ -213,6 +242,7 @@ function handshakeRefusal(
   caller: UpstreamTls | undefined,
   serverName: string,
 ): string | undefined {
+  if (caller === undefined && server === undefined) return undefined;
   if (caller === undefined || server === undefined) return "one side speaks TLS and the other does not";
   if (!caller.trusts(serverName)) return `the caller does not expect ${serverName}`;
   return server.admits(callerName) ? undefined : `the server does not expect ${callerName}`;

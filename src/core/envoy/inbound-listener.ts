@@ -68,24 +68,24 @@ function inboundChain(tls: TlsSettings, observation: Observation, chain: Inbound
 
 /** A gateway does not offer the mesh's ALPN, and so never comes into a chain of the mesh on the same port. */
 function ingressChain(tls: TlsSettings, observation: Observation, chain: IngressChain): FilterChain {
-  const { name, port, sources, routeTable, authorization } = chain;
+  const { name, port, sources, routeTable, paths, authorization } = chain;
   return create(FilterChainSchema, {
     name,
     filterChainMatch: {
       destinationPort: port,
       sourcePrefixRanges: sources === "any" ? [] : sources.map(prefixRange),
-      ...(chain.tls === undefined ? {} : { transportProtocol: "tls", serverNames: [...chain.tls.serverNames] }),
+      // Told in either case: a chain for clear text must not be offered what it cannot read.
+      ...(chain.tls === undefined
+        ? { transportProtocol: "raw_buffer" }
+        : { transportProtocol: "tls", serverNames: [...chain.tls.serverNames] }),
     },
-    ...(chain.tls === undefined
-      ? {}
-      : {
-          transportSocket: downstreamTls(tls, {
-            name,
-            callers: chain.tls.clients === "verified" ? "anyone" : "unasked",
-          }),
-        }),
-    filters: [httpByRouteTable(observation, { routeTable, paths: "open", ...(authorization && { authorization }) })],
+    ...(chain.tls === undefined ? {} : { transportSocket: ingressTls(tls, name, chain.tls) }),
+    filters: [httpByRouteTable(observation, { routeTable, paths, ...(authorization && { authorization }) })],
   });
+}
+
+function ingressTls(tls: TlsSettings, name: string, { clients, alpn }: NonNullable<IngressChain["tls"]>) {
+  return downstreamTls(tls, { name, callers: clients === "verified" ? "anyone" : "unasked", alpn });
 }
 
 function accessFilters(access: NetworkAccess): Filter[] {

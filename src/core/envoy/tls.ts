@@ -79,20 +79,23 @@ export function upstreamTls(
 export interface DownstreamTlsOptions {
   readonly name: string;
   readonly callers: "anyone" | "unasked" | NonEmpty<string>;
+  /** What the server offers to speak; none by default. */
+  readonly alpn?: readonly string[];
 }
 
 /** What a server shows and checks: every caller must have a certificate of the mesh, unless none is asked for. */
-export function downstreamTls(tls: TlsSettings, { name, callers }: DownstreamTlsOptions): TransportSocket {
+export function downstreamTls(tls: TlsSettings, options: DownstreamTlsOptions): TransportSocket {
+  const { name, callers, alpn = [] } = options;
   return create(TransportSocketSchema, {
     name,
     configType: {
       case: "typedConfig",
       value: typed(DownstreamTlsContextSchema, {
         requireClientCertificate: callers !== "unasked",
-        commonTlsContext: meshContext(
-          tls,
-          callers === "unasked" ? {} : { validationContextType: callerValidation(callers) },
-        ),
+        commonTlsContext: meshContext(tls, {
+          ...(alpn.length === 0 ? {} : { alpnProtocols: [...alpn] }),
+          ...(callers === "unasked" ? {} : { validationContextType: callerValidation(callers) }),
+        }),
       }),
     },
   });

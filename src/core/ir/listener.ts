@@ -109,9 +109,18 @@ export interface IngressChain {
   readonly port: number;
   /** Where the gateway's connections come from. `any`: from anywhere. */
   readonly sources: "any" | NonEmpty<AddressRange>;
-  /** Absent: clear text. `clients`: whether the gateway must show a certificate of the mesh. */
-  readonly tls?: { readonly clients: "verified" | "not asked"; readonly serverNames: readonly string[] };
+  /** Absent: clear text. */
+  readonly tls?: {
+    /** Whether the gateway must show a certificate of the mesh. */
+    readonly clients: "verified" | "not asked";
+    /** Empty: any, and none. */
+    readonly serverNames: readonly string[];
+    /** Protocols that are offered in the handshake; empty: none is spoken of. */
+    readonly alpn: readonly string[];
+  };
   readonly routeTable: string;
+  /** `decided`: a rule looks at the paths of requests. */
+  readonly paths: "decided" | "open";
   readonly authorization?: ExternalAuthorization;
 }
 

@@ -65,15 +65,18 @@ function compute(graph: MeshGraph, pod: Pod, services: readonly ServiceNode[], s
     .map((one): InboundChain => ({ ...chainOf(graph, one, together), access }))
     .map((chain) => withRequestLimit(graph, chain, served));
   const ingress = resolveIngress(graph, {
-    pod,
-    services,
+    served,
+    timeoutsOf: (service) => serverTimeouts(graph, service),
     authorizationOf: (service) =>
       authorizationOf(graph, [...together.values()].filter((all) => all.includes(service)).flat()),
   });
   const routes = accessRoutes(graph, account);
   return {
     listener: listenerOf(chains, ingress.chains, sharing),
-    routeTables: [...tablesOf({ graph, served, routes }, sharing, findings), ...ingress.routeTables],
+    routeTables: [
+      ...tablesOf({ graph, served, routes }, sharing, findings),
+      ...ingress.routeTables.map((table) => sharing.parts.share(table)),
+    ],
     upstreams: upstreamsOf(graph, served, sharing),
     findings: [...findings, ...ingress.findings],
   };
