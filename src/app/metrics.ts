@@ -20,6 +20,7 @@ export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefi
     monitoredNamespaces: () => plane()?.engine.loop.store.snapshot().objects.Namespace.size ?? 0,
     sent: () => plane()?.engine.sent() ?? {},
     rejected: () => plane()?.engine.rejected() ?? {},
+    overLimit: () => plane()?.engine.overLimit() ?? 0,
     certificateEnds: () => certificateEnds(plane()),
     findings: () => plane()?.engine.findings() ?? [],
   });

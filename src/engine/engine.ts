@@ -14,7 +14,9 @@ import type { CompiledProxy } from "./compile.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 import type { ObjectSink } from "./ports.ts";
 import { type ConnectedProxy, createProxyRegistry, type Rejection } from "./proxies.ts";
+import { createProxyLimit } from "./proxy-limit.ts";
 import type { Published } from "./publisher.ts";
+import { createResync } from "./resync.ts";
 
 export interface ProxyState {
   readonly uuid: string;
@@ -22,18 +24,15 @@ export interface ProxyState {
   readonly pod: string;
   readonly serviceAccount: string;
   readonly connected: boolean;
+  /** Its pod runs, so it may hold something of an earlier connection. */
+  readonly started: boolean;
   /** It has accepted everything that it should have. */
   readonly inSync: boolean;
   /** Absent while it is not connected. */
-  /** Its pod runs, so it may hold something of an earlier connection. */
-  readonly started: boolean;
   readonly connection?: Pick<ConnectedProxy, "since" | "protocol">;
   /** What it accepted last, in the order in which types are sent. */
   readonly acknowledged: readonly AcknowledgedGroup[];
   readonly rejections: readonly Rejection[];
-}
-
-export interface AcknowledgedGroup {
   /** What it was sent last and has accepted; absent while it has not, or is not connected. */
   readonly accepted?: {
     /** PEM of the roots that it trusts. */
@@ -45,6 +44,9 @@ export interface AcknowledgedGroup {
     /** Of everything; otherwise of secrets alone. */
     readonly whole: boolean;
   };
+}
+
+export interface AcknowledgedGroup {
   readonly kind: ResourceKind;
   readonly version: string;
   /** It is what the proxy should have now. */
@@ -65,6 +67,8 @@ export interface Engine {
   sent(): Readonly<Record<ResourceKind, number>>;
   /** Refusals told by proxies since the start, by type. */
   rejected(): Readonly<Record<ResourceKind, number>>;
+  /** Times that a proxy was refused since there were as many as the MeshConfig allows. */
+  overLimit(): number;
   /** Proxies with a stream, also those whose pod is gone. */
   connectedCount(): number;
   stop(): void;
@@ -82,10 +86,14 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     ...options,
     connected: () => registry.all().map(({ key }) => key),
     onCompiled(mesh) {
+      resync.every(mesh.graph.config.sidecar.configResyncInterval);
       options.onCompiled(mesh);
       tell();
     },
   });
+
+  const limit = createProxyLimit({ clock: options.clock, registry, mesh: loop.mesh, onChange: tell });
+  const resync = createResync(options.clock, loop.resync);
 
   return {
     sink: loop.store,
@@ -110,8 +118,13 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     },
     sent: () => ({ ...sent }),
     rejected: () => ({ ...rejected }),
-    connectedCount: () => registry.all().length,
-    admit: (identity) => admit(loop, identity),
+    overLimit: limit.refusals,
+    connectedCount: registry.count,
+    admit(identity) {
+      const admission = admit(loop, identity);
+      const reason = admission.kind === "admitted" ? limit.refusal(admission.proxy) : undefined;
+      return reason === undefined ? admission : { kind: "refused", reason };
+    },
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
         stateOf(proxy, registry.read(proxy.key), { cache: options.cache, published: loop.published(proxy.key) }),
@@ -121,8 +134,16 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
       return () => listeners.delete(listener);
     },
     findings: () =>
-      tidyFindings([...loop.store.findings(), ...(loop.mesh()?.findings ?? []), ...rejections(loop, registry.all())]),
-    stop: loop.stop,
+      tidyFindings([
+        ...loop.store.findings(),
+        ...(loop.mesh()?.findings ?? []),
+        ...limit.findings(),
+        ...rejections(loop, registry.all()),
+      ]),
+    stop() {
+      resync.stop();
+      loop.stop();
+    },
   };
 }
 
@@ -147,6 +168,8 @@ interface Sent {
 function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, { cache, published }: Sent): ProxyState {
   const { key, uuid, pod } = proxy;
   const wanted = cache.read(key);
+  const inSync = connection !== undefined && isInSync(proxy, connection, wanted);
+  const accepted = published && connection && acceptedOf(proxy, connection, wanted, published);
   return {
     uuid,
     namespace: pod.meta.namespace,
@@ -161,28 +184,10 @@ function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, {
       return version === undefined ? [] : [{ kind, version, current: version === wanted?.[kind].version }];
     }),
     rejections: connection?.rejections ?? [],
+    ...(accepted && { accepted: { ...accepted, whole: inSync } }),
   };
 }
 
-function isInSync({ ir }: CompiledProxy, connection: ConnectedProxy, wanted: ProxyResources | undefined): boolean {
-  if (wanted === undefined || connection.rejections.length > 0) return false;
-  const asked = (kind: ResourceKind): boolean => (kind === "secret" ? usesSecrets(ir) : wanted[kind].byName.size > 0);
-  return SEND_ORDER.filter(asked).every((kind) => connection.acknowledged.get(kind) === wanted[kind].version);
-  const inSync = connection !== undefined && isInSync(proxy, connection, wanted);
-  const accepted = published && connection && acceptedOf(proxy, connection, wanted, published);
-}
-
-function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {
-  return connected.flatMap(({ key, rejections: refused }) => {
-    const pod = loop.mesh()?.proxies.get(key)?.pod;
-    if (pod === undefined) return [];
-    const about = { kind: "Pod", namespace: pod.meta.namespace, name: pod.meta.name };
-    return refused.map(({ kind, names, message }) =>
-      finding("proxy-rejected", about, `${kind}[${names.join(",")}]`, message),
-    );
-  });
-}
-    ...(accepted && { accepted: { ...accepted, whole: inSync } }),
 function acceptedOf(
   { ir }: CompiledProxy,
   connection: ConnectedProxy,
@@ -198,4 +203,21 @@ function acceptedOf(
 /** A proxy that neither calls nor serves anybody asks for no secret, so it accepts none. */
 function usesSecrets({ inbound, upstreams }: CompiledProxy["ir"]): boolean {
   return inbound !== undefined || upstreams.some(({ kind }) => kind === "mesh");
+}
+
+function isInSync({ ir }: CompiledProxy, connection: ConnectedProxy, wanted: ProxyResources | undefined): boolean {
+  if (wanted === undefined || connection.rejections.length > 0) return false;
+  const asked = (kind: ResourceKind): boolean => (kind === "secret" ? usesSecrets(ir) : wanted[kind].byName.size > 0);
+  return SEND_ORDER.filter(asked).every((kind) => connection.acknowledged.get(kind) === wanted[kind].version);
+}
+
+function rejections(loop: Loop, connected: readonly ConnectedProxy[]): readonly Finding[] {
+  return connected.flatMap(({ key, rejections: refused }) => {
+    const pod = loop.mesh()?.proxies.get(key)?.pod;
+    if (pod === undefined) return [];
+    const about = { kind: "Pod", namespace: pod.meta.namespace, name: pod.meta.name };
+    return refused.map(({ kind, names, message }) =>
+      finding("proxy-rejected", about, `${kind}[${names.join(",")}]`, message),
+    );
+  });
 }

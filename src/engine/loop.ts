@@ -45,6 +45,8 @@ export interface Loop {
   configure(settings: MeshSettings): void;
   /** What was last published to one proxy; undefined before anything was. */
   published(key: string): Published | undefined;
+  /** Computes all anew, without what is remembered from one compile to the next, and sends what differs. */
+  resync(): void;
   /** Compiles and renderings that threw. Each is a bug of ours; the last good configuration stays. */
   compileFailures(): number;
   /** Whether the last compile threw. */
@@ -54,7 +56,8 @@ export interface Loop {
 
 export function createLoop(options: LoopOptions): Loop {
   const { clock, log } = options;
-  let compiler = createCompiler(options.settings);
+  let { settings } = options;
+  let compiler = createCompiler(settings);
   const publisher = createPublisher({
     ...options,
     compiler: { render: (ir, trust) => compiler.render(ir, trust) },
@@ -64,13 +67,13 @@ export function createLoop(options: LoopOptions): Loop {
   let failing = false;
   let running = false;
   let again = false;
+  let forget = false;
   let synced = false;
   let stopped = false;
   const { promise: ready, resolve: nowReady } = Promise.withResolvers<void>();
   const debounce = createDebounce(clock, () => void run());
   const store = createStore(() => debounce.touch());
 
-  let forget = false;
   /** Never rejects: a compile that throws is counted and leaves everything as it was. */
   async function run(): Promise<void> {
     if (running) {
@@ -108,14 +111,14 @@ export function createLoop(options: LoopOptions): Loop {
 
   /** undefined: stopped meanwhile. */
   async function compileInSlices(): Promise<CompiledMesh | undefined> {
+    if (forget) compiler = createCompiler(settings);
+    forget = false;
     const work = compiler.compile(store.snapshot());
     for (let step = work.next(); !stopped; step = work.next()) {
       if (step.done) return step.value;
       await options.breathe();
     }
     return undefined;
-    if (forget) compiler = createCompiler(mesh?.graph.settings ?? options.settings);
-    forget = false;
   }
 
   return {
@@ -131,8 +134,13 @@ export function createLoop(options: LoopOptions): Loop {
     publish: publisher.publish,
     trust: publisher.trust,
     published: publisher.published,
-    configure(settings) {
-      compiler.configure(settings);
+    configure(next) {
+      settings = next;
+      compiler.configure(next);
+      debounce.touch();
+    },
+    resync() {
+      forget = true;
       debounce.touch();
     },
     compileFailures: () => failures + publisher.failures(),

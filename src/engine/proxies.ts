@@ -31,6 +31,7 @@ export interface ConnectedProxy {
 export interface ProxyRegistry extends Pick<XdsObserver, "connected" | "disconnected" | "acknowledged" | "rejected"> {
   read(key: string): ConnectedProxy | undefined;
   all(): readonly ConnectedProxy[];
+  count(): number;
 }
 
 interface Entry {
@@ -86,5 +87,6 @@ export function createProxyRegistry(clock: Clock, onChange: (key: string) => voi
       return entry && view(entry);
     },
     all: () => [...entries.values()].map(view),
+    count: () => entries.size,
   };
 }

@@ -13,6 +13,7 @@ function sources(overrides: Partial<MetricSources> = {}): MetricSources {
     monitoredNamespaces: () => 4,
     sent: () => ({ cluster: 7 }),
     rejected: () => ({ listener: 1 }),
+    overLimit: () => 5,
     certificateEnds: () => [2_000_000, 1_000_000],
     findings: () => [],
     ...overrides,
@@ -50,6 +51,7 @@ describe("metrics", () => {
       'osm_proxy_resources_sent_total{resource_type="cluster"} 7',
       'osm_proxy_rejections_total{resource_type="listener"} 1',
       "osm_cert_soonest_end_seconds 1000",
+      "osm_proxy_max_connections_rejected 5",
     ]) {
       assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
     }

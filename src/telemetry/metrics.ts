@@ -19,6 +19,8 @@ export interface MetricSources {
   sent(): Readonly<Record<string, number>>;
   /** Refusals by proxies, by type. */
   rejected(): Readonly<Record<string, number>>;
+  /** Times that a proxy was refused for `maxDataPlaneConnections`. */
+  overLimit(): number;
   /** Epoch milliseconds at which each root and leaf ends; the soonest counts. */
   certificateEnds(): Iterable<Millis>;
   findings(): readonly Finding[];
@@ -98,6 +100,15 @@ function registerReads(sources: MetricSources, registers: Registry[]): void {
   gauge("osm_cert_soonest_end_seconds", "When the first certificate in force ends, as Unix time; 0 without any", () =>
     soonest(sources.certificateEnds()),
   );
+  new Counter({
+    name: "osm_proxy_max_connections_rejected",
+    help: "Refusals of proxies beyond sidecar.maxDataPlaneConnections",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.overLimit());
+    },
+  });
   total("osm_proxy_resources_sent_total", "Resources told to proxies, removals included", () => sources.sent());
   total("osm_proxy_rejections_total", "Configurations that a proxy refused", () => sources.rejected());
   new Gauge({
