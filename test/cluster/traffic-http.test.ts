@@ -39,7 +39,7 @@ const AT_ONCE = 5;
 /** Of one caller under load. */
 const PER_SECOND = 20;
 /** Chance that one of 5 round-robin pods is missed is nil; Envoy's workers each have their own turn. */
-const MANY = 60;
+const MANY = 40;
 
 const ECHO = ["http-echo", "--port", "14001"];
 const PORT = [{ port: 14001, appProtocol: "http" }];
