@@ -42,19 +42,13 @@ const SUITES: readonly Suite[] = [
   {
     name: "cluster",
     runner: "bun",
-    paths: ["deploy", "pods", "source", "traffic"].map((name) => `test/cluster/${name}`),
+    paths: ["deploy", "fuzz", "outage", "pods", "replicas", "source", "traffic"].map((name) => `test/cluster/${name}`),
     apart: true,
   },
   // Takes the mesh away and installs it anew over objects of OSM 1.2, so it has a process, and a turn, of its own.
   { name: "takeover", runner: "bun", paths: ["test/cluster/upgrade"], apart: true },
-  // Replicas, outages, numbers of pods and floods of nonsense: for a machine that does nothing else.
-  // `npm run test:cluster -- endurance` adds it.
-  {
-    name: "endurance",
-    runner: "bun",
-    paths: ["fuzz", "outage", "replicas", "scale"].map((name) => `test/cluster/${name}`),
-    apart: true,
-  },
+  // Numbers of pods: for a machine that does nothing else. `npm run test:cluster -- endurance` adds it.
+  { name: "endurance", runner: "bun", paths: ["test/cluster/scale"], apart: true },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "osm-test-"));
