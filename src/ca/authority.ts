@@ -8,11 +8,11 @@ import { compareText } from "../core/base/ref.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import { type KeyKind, makeKeyPair, P256, toKeyPem } from "./keys.ts";
 import { type Leaf, leafVersion } from "./leaf.ts";
-import { createRequest } from "./pki-request.ts";
+import { type CertificateRequest, createRequest, parseRequest } from "./pki-request.ts";
 import type { CertificateProvider, ChainRequest, Outage } from "./provider.ts";
 import { IssueRefused } from "./refusal.ts";
 import { backdateOf } from "./renewal.ts";
-import { type LeafSubject, namesOf } from "./subject.ts";
+import { type LeafNames, type LeafSubject, namesOf } from "./subject.ts";
 
 const SECOND: Millis = 1000;
 const LEAST_TOLERANCE: Millis = 60_000;
@@ -66,27 +66,51 @@ export class Authority {
    * @throws IssueRefused if asking again is of no use; any other error means that the provider could not be asked.
    */
   async issue(subject: LeafSubject, life: Millis): Promise<Leaf> {
-    if (!(life >= SECOND && Number.isFinite(life))) throw new RangeError(`a life of ${life} ms is below a second`);
     const names = namesOf(subject, this.trustDomain);
     const { publicKey, privateKey } = await makeKeyPair(this.#keys);
-    const issuedAt = this.#now();
-    const validity = { notBefore: issuedAt - backdateOf(life), notAfter: issuedAt + life };
     const csr = () => createRequest({ ...names, publicKey, privateKey });
-    const request = { ...names, ...validity, publicKey, csr };
+    const signed = await this.#sign({ ...names, publicKey, csr }, life);
+    return { ...signed, key: await toKeyPem(privateKey) };
+  }
+
+  /**
+   * Signs the key of an identity that the caller has proven, and that keeps its key to itself.
+   *
+   * Of the request nothing counts but the key: names come from the identity. A request that asks for another name is
+   * refused rather than corrected, since whoever made it takes itself for somebody else.
+   *
+   * @param request - PKCS#10 in PEM.
+   * @throws Unreadable if the request cannot be read; otherwise as `issue`.
+   */
+  async sign(subject: LeafSubject, request: string, life: Millis): Promise<Omit<Leaf, "key">> {
+    const names = namesOf(subject, this.trustDomain);
+    const asked = await parseRequest(request, "the certificate request");
+    checkAsked(asked, names);
+    // Authorities that take names from the request alone get one that has them all.
+    return this.#sign({ ...names, publicKey: asked.publicKey, csr: () => Promise.resolve(request) }, life);
+  }
+
+  async #sign(what: Omit<ChainRequest, "notBefore" | "notAfter">, life: Millis): Promise<Omit<Leaf, "key">> {
+    if (!(life >= SECOND && Number.isFinite(life))) throw new RangeError(`a life of ${life} ms is below a second`);
+    const issuedAt = this.#now();
+    const request = { ...what, notBefore: issuedAt - backdateOf(life), notAfter: issuedAt + life };
     const { chain, leaf, issuerId } = await this.#provider.issue(request);
     checkIssued(request, leaf);
     const { serial, notBefore, notAfter } = leaf;
-    return {
-      chain: chain.join(""),
-      key: await toKeyPem(privateKey),
-      issuerId,
-      serial,
-      notBefore,
-      notAfter,
-      issuedAt,
-      version: leafVersion({ issuerId, notAfter, serial }),
-    };
+    const version = leafVersion({ issuerId, notAfter, serial });
+    return { chain: chain.join(""), issuerId, serial, notBefore, notAfter, issuedAt, version };
   }
+}
+
+function checkAsked({ commonNames, dnsSans, uriSans, otherSans }: CertificateRequest, own: LeafNames): void {
+  const refuse = (because: string): never => {
+    throw new IssueRefused({ kind: "request-mismatch", because });
+  };
+  const stranger = [...commonNames, ...dnsSans].find((name) => !own.dnsSans.includes(name));
+  if (stranger !== undefined) refuse(`it asks for "${stranger.slice(0, 100)}", and "${own.commonName}" was proven`);
+  const uri = uriSans.find((name) => !own.uriSans.includes(name));
+  if (uri !== undefined) refuse(`it asks for "${uri.slice(0, 100)}", and "${own.uriSans.join(", ")}" was proven`);
+  if (otherSans > 0) refuse("it asks for addresses, or other names that no identity of the mesh has");
 }
 
 // A provider with templates of its own could add a name, and with it an identity that nobody proved.
