@@ -22,6 +22,7 @@ import type { CertificateTrouble } from "../http/readiness.ts";
 import { RotatingAuthority } from "../rotation/authority.ts";
 import type { OpenRoots } from "../rotation/roots.ts";
 import type { Rotator } from "../rotation/rotator.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
 import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
@@ -62,7 +63,7 @@ export interface ControlPlaneInput {
   /** Absent: this process is alone. */
   readonly company?: RotationCompany;
   readonly address: { readonly host: string; readonly port: number };
-  readonly log: EngineLog;
+  readonly log: Logger;
   readonly onCompileEnd?: (end: CompileEnd) => void;
 }
 
@@ -84,6 +85,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     ...(input.onCompileEnd && { onCompileEnd: input.onCompileEnd }),
     onCompiled({ graph }) {
+      log.setLevel(graph.config.observability.osmLogLevel);
       leaves.setLife(Math.max(LEAST_LIFE, graph.config.certificate.serviceCertValidityMs));
       credentials.retain((key) => graph.pods.byProxy.has(key));
     },

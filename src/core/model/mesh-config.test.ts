@@ -152,6 +152,31 @@ describe("MeshConfig.parse", () => {
     );
   });
 
+  it("says which fields have no effect, if they are set to something", () => {
+    const parsed = config({
+      observability: { enableDebugServer: true },
+      certificate: { certKeyBitSize: 4096 },
+      featureFlags: {
+        enableMulticlusterMode: true,
+        enableSnapshotCacheMode: true,
+        enableAsyncProxyServiceMapping: true,
+        enableRetryPolicy: true,
+      },
+    });
+    assert.deepEqual(
+      parsed.findings.map(({ code, path }) => `${code} ${path}`),
+      [
+        "mesh-config-no-effect spec.certificate.certKeyBitSize",
+        "mesh-config-no-effect spec.featureFlags.enableAsyncProxyServiceMapping",
+        "mesh-config-no-effect spec.featureFlags.enableMulticlusterMode",
+        "mesh-config-no-effect spec.featureFlags.enableSnapshotCacheMode",
+        "mesh-config-no-effect spec.observability.enableDebugServer",
+      ],
+    );
+    const chart = { observability: { enableDebugServer: false }, certificate: { certKeyBitSize: 2048 } };
+    assert.deepEqual(config(chart).findings, []);
+  });
+
   it("leaves out cipher suites and curves that Envoy would refuse a listener for", () => {
     const parsed = config({
       sidecar: { cipherSuites: ["ECDHE-RSA-AES128-SHA", "RC4-MD5"], ecdhCurves: ["P-256", "p256", "X25519"] },

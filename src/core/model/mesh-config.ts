@@ -135,6 +135,8 @@ export interface MeshConfig {
 
 /** A life shorter than this cannot be renewed in good time. OSM's floor was ten minutes. */
 const SHORTEST_CERTIFICATE: Millis = 10_000;
+/** What OSM's chart wrote into every MeshConfig: nobody's wish. */
+const CHART_KEY_BITS = 2048;
 
 export const MeshConfig: Kind<MeshConfig> = defineKind({
   kind: "MeshConfig",
@@ -151,7 +153,7 @@ export const MeshConfig: Kind<MeshConfig> = defineKind({
     traffic: toTraffic(spec.traffic),
     observability: spec.observability,
     certificate: toCertificate(spec.certificate, note),
-    featureFlags: spec.featureFlags,
+    featureFlags: toFeatures(spec, note),
   }),
 });
 
@@ -184,6 +186,40 @@ function toCertificate({ ingressGateway, ...read }: Written, note: Note): Certif
   const { subjectAltNames, validityDuration, secret } = ingressGateway;
   const validityMs = atLeastShortest(validityDuration, "spec.certificate.ingressGateway.validityDuration", note);
   return { ...settings, ingressGateway: { subjectAltNames, validityMs, secret } };
+}
+
+function toFeatures(spec: v.InferOutput<typeof MeshConfigSpec>, note: Note): FeatureFlags {
+  const { certificate, featureFlags, observability } = spec;
+  for (const [set, path, because] of [
+    [
+      certificate.certKeyBitSize !== CHART_KEY_BITS,
+      "certificate.certKeyBitSize",
+      "the keys of service certificates are ECDSA P-256, as strong as RSA of 3072 bits; remove it",
+    ],
+    [
+      observability.enableDebugServer,
+      "observability.enableDebugServer",
+      "what it showed is in the API on port 9092, which asks for a token; remove it",
+    ],
+    [
+      featureFlags.enableMulticlusterMode,
+      "featureFlags.enableMulticlusterMode",
+      "there is no mode for several clusters; remove it",
+    ],
+    [
+      featureFlags.enableSnapshotCacheMode,
+      "featureFlags.enableSnapshotCacheMode",
+      "proxies are always served from a cache; remove it",
+    ],
+    [
+      featureFlags.enableAsyncProxyServiceMapping,
+      "featureFlags.enableAsyncProxyServiceMapping",
+      "which Services a pod is of is always known beforehand; remove it",
+    ],
+  ] as const) {
+    if (set) note("mesh-config-no-effect", `spec.${path}`, `has no effect: ${because}`);
+  }
+  return featureFlags;
 }
 
 function atLeastShortest(span: Millis, path: string, note: Note): Millis {
