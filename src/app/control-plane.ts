@@ -193,13 +193,13 @@ function settingsUnder(settings: MeshSettings, { plan }: OpenRoots): MeshSetting
 }
 
 function serverNames({ plan }: OpenRoots): readonly [string, ...string[]] {
-  const [first, ...others] = plan.knownTrustDomains;
+  const [first, ...others] = plan.trustDomains;
   return [adsServerName(first), ...others.map(adsServerName)];
 }
 
 /** A running proxy may have a certificate in a trust domain that the mesh had when its pod was made. */
 function identityOf(peer: PeerCertificate, { plan }: OpenRoots): ProxyIdentity | undefined {
-  for (const domain of plan.knownTrustDomains) {
+  for (const domain of plan.trustDomains) {
     const identity = identityFromPeer(peer, domain);
     if (identity !== undefined) return identity;
   }

@@ -12,10 +12,13 @@ export interface RotationPlan {
   readonly server: RootRef;
   /** Whom everybody trusts, each once, the older first. */
   readonly trusted: readonly [RootRef, ...RootRef[]];
-  /** Names of these are accepted; the first is the one that is issued. */
+  /**
+   * Names of these are accepted, and the control plane is called by them; the first is the one that is issued.
+   *
+   * Those that the mesh once had stay: connections that were made under them live on, each of their requests is judged
+   * by that name, and running proxies dial by it. Nobody can prove one of them anew once its root is dropped.
+   */
   readonly trustDomains: readonly [string, ...string[]];
-  /** Names that the xDS server is called by, and that its clients may have. */
-  readonly knownTrustDomains: readonly [string, ...string[]];
 }
 
 export function planOf(record: RotationRecord): RotationPlan {
@@ -28,19 +31,9 @@ export function planOf(record: RotationRecord): RotationPlan {
   return withDomains(record, { signing, server: from, trusted: [from, to] });
 }
 
-function withDomains(
-  { formerTrustDomains }: RotationRecord,
-  roots: Omit<RotationPlan, "trustDomains" | "knownTrustDomains">,
-): RotationPlan {
+function withDomains({ formerTrustDomains }: RotationRecord, roots: Omit<RotationPlan, "trustDomains">): RotationPlan {
   const first = roots.signing.trustDomain;
-  const also = roots.trusted.map(({ trustDomain }) => trustDomain);
-  return {
-    ...roots,
-    trustDomains: [first, ...without([first], also)],
-    knownTrustDomains: [first, ...without([first], [...also, ...formerTrustDomains])],
-  };
-}
-
-function without(known: readonly string[], names: readonly string[]): readonly string[] {
-  return [...new Set(names)].filter((name) => !known.includes(name));
+  const all = new Set([...roots.trusted.map(({ trustDomain }) => trustDomain), ...formerTrustDomains]);
+  all.delete(first);
+  return { ...roots, trustDomains: [first, ...all] };
 }

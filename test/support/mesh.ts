@@ -34,6 +34,7 @@ export interface PodState {
 
 /** What tests read of `osm local status --json`. */
 export interface MeshState {
+  readonly stateDir: string;
   readonly controlPlane: { readonly mode: string; readonly pid: number };
   readonly pods: readonly PodState[];
 }
@@ -92,6 +93,18 @@ export class TestMesh {
     return new Promise((resolve) => {
       const options = { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 };
       execFile(program, [...rest, "local", command, ...named], options, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+
+  /** `osm certificate …` of this mesh; never rejects for an exit code. */
+  certificate(...args: readonly string[]): Promise<Output> {
+    const [program = "", ...rest] = OSM;
+    return new Promise((resolve) => {
+      const argv = [...rest, "certificate", ...args, "--name", this.name];
+      execFile(program, argv, { cwd: ROOT }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
         resolve({ code, stdout, stderr });
       });
