@@ -22,6 +22,9 @@ import { ProviderUnavailable, type UnavailableKind } from "./unavailable.ts";
 
 /** For a leaf that begins a moment later by the other clock; beyond it somebody's clock is wrong. */
 const MOST_AHEAD: Millis = 10_000;
+/** Kept from the end of the issuer: the other authority counts a life by its own clock. */
+const CLOCKS_APART: Millis = 60_000;
+const SHORTEST: Millis = 1000;
 /** Of the leaf that is thrown away; some authorities give none below an hour. */
 const PROBE_LIFE: Millis = 3_600_000;
 
@@ -71,7 +74,10 @@ export async function openRemote(options: RemoteOptions): Promise<CertificatePro
   const bundle = [first.chain.root.pem];
   let ends = first.chain.notAfter;
 
-  async function issue(request: ChainRequest): Promise<IssuedChain> {
+  async function issue(asked: ChainRequest): Promise<IssuedChain> {
+    // Vault refuses what would outlive its issuer, rather than to give less.
+    const notAfter = Math.max(clock.now() + SHORTEST, Math.min(asked.notAfter, ends - CLOCKS_APART));
+    const request = asked.notAfter < ends - CLOCKS_APART ? asked : { ...asked, notAfter };
     const { leaf, chain } = await signed(options, request);
     const { fingerprint: got } = chain.root.info;
     if (got !== issuerId) {

@@ -13,6 +13,7 @@ export type UnavailableKind =
   | "namespace-missing"
   | "role-missing"
   | "issuer-missing"
+  | "issuer-ending"
   | "key-refused"
   | "denied"
   | "failed"

@@ -70,6 +70,11 @@ const RULES: readonly Rule[] = [
     says: /not allowed by this role|names? .*not allowed|not a valid|common[_ ]name/i,
     wayOut: ({ mount, role }) => `vault write ${mount}/roles/${role} ${ROLE}`,
   },
+  {
+    kind: "issuer-ending",
+    says: /beyond the expiration of the CA/i,
+    wayOut: ({ mount }) => `give ${mount} an authority that lives longer, and rotate the mesh's root to it`,
+  },
   { kind: "throttled", status: 429, wayOut: () => "raise its rate limit quota for this token" },
   {
     kind: "untrusted",
