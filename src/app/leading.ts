@@ -11,7 +11,9 @@ import { runWhileLeader } from "../sources/kubernetes/lease.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
+import { bootstrapCredentials } from "./cluster-rotation.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { objectChores } from "./object-chores.ts";
 
 const LEASE = "osm-controller";
 
@@ -23,6 +25,8 @@ export interface Leading {
   readonly log: Logger;
   readonly replicas: Roster;
   readonly pause: ChoreOptions["pause"];
+  /** Told when this replica begins to lead, and when it does no more. */
+  readonly onLeads: (leads: boolean) => void;
 }
 
 /** Campaigns, leads and does the chores until `signal` is aborted; then gives the lease back. Never rejects. */
@@ -40,6 +44,9 @@ export function lead(leading: Leading, signal: AbortSignal): Promise<void> {
     signal,
     (term) => {
       log.info("leads", { replica });
+      leading.onLeads(true);
+      // At once, not when the chores have ended: another replica may lead by then.
+      term.addEventListener("abort", () => leading.onLeads(false), { once: true });
       return doChores(choresOf(leading), term);
     },
   );
@@ -50,11 +57,13 @@ function choresOf({ client, options, plane, metrics, log, pause }: Leading): Cho
     client,
     webhooks: webhookConfigurations(options.settings.meshName),
     trustBundle: () => plane.authority.trustBundle().join(""),
+    credentials: bootstrapCredentials(plane),
     now: () => performance.now(),
     onCorrected(configuration) {
       log.info("corrected the caBundle of a webhook configuration", { configuration });
       metrics.reconciled("WebhookConfiguration");
     },
+    others: objectChores({ client, plane, log, meshName: options.settings.meshName }),
     onError: (chore, cause) => log.error("a chore failed and is tried again", { chore, error: String(cause) }),
     pause,
   };

@@ -22,6 +22,7 @@ import { createLogger } from "../telemetry/logger.ts";
 import { choiceFrom } from "./certificate-choice.ts";
 import { runCluster as runClusterController } from "./cluster-controller.ts";
 import { type ControlPlane, createControlPlane, DEFAULT_MESH } from "./control-plane.ts";
+import { keepGatewayFiles } from "./gateway-files.ts";
 import { imagesFrom } from "./images.ts";
 import { serveLocalApi } from "./local-api.ts";
 import { openPodCredentials } from "./pod-credentials.ts";
@@ -45,12 +46,14 @@ async function startControlPlane(options: ControlPlaneOptions): Promise<ControlP
   // Pods are started after this, and only then can a proxy dial: there is nothing yet that listening could refuse.
   await plane.listen();
   const closeApi = await serveLocalApi(options.stateDir, plane, createLogger());
+  const stopFiles = keepFiles(options.stateDir, plane);
   return {
     sink: plane.engine.sink,
     proxies: () => proxyStates(plane),
     onChange: (listener) => plane.engine.onChange(listener),
     findings: () => plane.engine.findings(),
     async stop() {
+      stopFiles();
       await closeApi();
       await plane.stop();
     },
@@ -67,10 +70,16 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   await plane.engine.loop.ready;
   await plane.listen();
   const closeApi = await serveLocalApi(options.stateDir, plane, createLogger());
+  const stopFiles = keepFiles(options.stateDir, plane);
   if (!signal.aborted) await once(signal, "abort");
+  stopFiles();
   await closeApi();
   await source.stop();
   await plane.stop();
+}
+
+function keepFiles(stateDir: string, { authority, engine }: ControlPlane): () => void {
+  return keepGatewayFiles({ folder: join(stateDir, "secrets"), authority, engine, log: createLogger() });
 }
 
 /** The control plane of a cluster. */

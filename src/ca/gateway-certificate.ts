@@ -11,7 +11,6 @@ import type { Leaf } from "./leaf.ts";
 import { issuerPrefix, parseLeafVersion } from "./leaf.ts";
 import { parseCertificate } from "./pki-read.ts";
 import { IssueRefused } from "./refusal.ts";
-import { isLongerThan } from "./renewal.ts";
 import { adsServerName, type LeafSubject } from "./subject.ts";
 
 export interface GatewayRequest {
@@ -73,15 +72,24 @@ function isOfIssuer({ version }: HeldGatewayCertificate, { issuerId }: GatewayAu
 async function isGood(chain: string, { dnsNames, life }: GatewayRequest, now: Millis): Promise<boolean> {
   // Somebody may have written over it: what cannot be read is replaced.
   const info = await parseCertificate(chain, "the gateway's certificate").catch(() => undefined);
-  if (info === undefined || info.commonName !== dnsNames[0]) return false;
+  if (info === undefined) return false;
   const { dnsSans, notBefore, notAfter } = info;
   const sameNames = [...new Set(dnsNames)].sort().join() === [...dnsSans].sort().join();
   const left = notAfter - now;
-  return sameNames && now >= notBefore && left > (notAfter - notBefore) / 3 && !isLongerThan(info, life);
+  // Of the life that it got, which can be shorter than what was asked for.
+  const isDue = now < notBefore || left <= (notAfter - notBefore) / 3;
+  return sameNames && !isDue && left <= life + ROUNDING;
 }
+
+/** Certificates count in whole seconds. */
+const ROUNDING: Millis = 2000;
 
 // A gateway with such a name could ask the control plane for a proxy's configuration and key, or pose as it.
 function refuseOthersNames(name: string, trustDomain: string): void {
   if (name === adsServerName(trustDomain) || parseProxyCommonName(name, trustDomain) !== undefined)
-    throw new IssueRefused({ kind: "name-ambiguous", name });
+    throw new IssueRefused({
+      kind: "name-malformed",
+      name,
+      because: "it is the name of the control plane or of a proxy",
+    });
 }

@@ -1,10 +1,11 @@
 /**
- * What one replica does for all, for as long as it leads: webhooks' bundles, and Secrets' owners.
+ * What one replica does for all, for as long as it leads: webhooks' bundles, Secrets' owners, and proxies' credentials.
  *
  * @module
  */
 import type { Millis } from "../core/base/millis.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
+import { type CredentialSource, rotateBootstrapSecrets } from "./bootstrap-rotation.ts";
 import { createSweeper } from "./bootstrap-secrets.ts";
 import { correctCaBundles, type WebhookConfigurations } from "./ca-bundle.ts";
 
@@ -13,11 +14,14 @@ export interface ChoreOptions {
   readonly webhooks: WebhookConfigurations;
   /** PEM, as it is now. */
   readonly trustBundle: () => string;
+  /** Of proxies' bootstrap Secrets. */
+  readonly credentials: CredentialSource;
   /** Does not jump. */
   readonly now: () => Millis;
   /** Told of each webhook configuration that had to be corrected. */
   readonly onCorrected: (configuration: string) => void;
   readonly onError: (chore: string, cause: unknown) => void;
+  readonly others: readonly Chore[];
   /** Resolves after `delay`, or as soon as the signal is aborted. */
   readonly pause: (delay: Millis, signal: AbortSignal) => Promise<void>;
 }
@@ -27,7 +31,7 @@ const EVERY: Millis = 5000;
 
 /** Never rejects. A chore that fails is told of and tried again; it does not keep the others from theirs. */
 export async function doChores(options: ChoreOptions, signal: AbortSignal): Promise<void> {
-  const { client, webhooks, trustBundle, now } = options;
+  const { client, webhooks, trustBundle, credentials, now } = options;
   const sweeper = createSweeper(client, now);
   const chores: readonly Chore[] = [
     {
@@ -37,12 +41,15 @@ export async function doChores(options: ChoreOptions, signal: AbortSignal): Prom
       },
     },
     { name: "bootstrap secrets", run: () => sweeper.sweep(signal) },
+    { name: "proxies' credentials", run: () => rotateBootstrapSecrets(client, credentials, signal) },
+    ...options.others,
   ];
   // Each at its own pace: a sweep of a thousand Secrets must not keep webhooks waiting for their bundle.
   await Promise.all(chores.map((chore) => repeat(chore, options, signal)));
 }
 
-interface Chore {
+/** Run again and again. */
+export interface Chore {
   readonly name: string;
   run(): Promise<void>;
 }

@@ -14,10 +14,12 @@ import {
   fieldsOf,
   filled,
   isWhole,
+  LabelName,
   listOf,
   mapOf,
   NameText,
   Port,
+  SubdomainName,
   Text,
   wholeBetween,
   wholeFrom,
@@ -137,7 +139,7 @@ const Certificate = fieldsOf({
     fieldsOf({
       subjectAltNames: v.pipe(v.array(NameText, "a list of names"), v.minLength(1, "a list of at least one name")),
       validityDuration: filled(Duration, "24h"),
-      secret: fieldsOf({ namespace: NameText, name: NameText }),
+      secret: fieldsOf({ namespace: LabelName, name: SubdomainName }),
     }),
   ),
 });
