@@ -48,6 +48,8 @@ export interface AdmissionServerOptions {
 export interface AdmissionServer extends ServerHandle {
   /** What is wrong with its certificate. */
   certificateTrouble(): readonly CertificateTrouble[];
+  /** The certificate that it shows. */
+  leaf(): Leaf;
 }
 
 /** Rejects where the API server does not say its version, or the address cannot be had. */
@@ -75,11 +77,16 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
     onError: (error) => log.error("a webhook could not answer", { error: String(error) }),
   });
   const stopRenewing = certificate.renew((leaf) => server.setTls(tlsOf(leaf)));
+  const stopFollowing = plane.rotation.rotator.onChange(({ signing }) => {
+    if (certificate.current().issuerId !== signing.issuerId) void certificate.replace(); // never rejects
+  });
   return {
     certificateTrouble: () => certificate.trouble(),
+    leaf: () => certificate.current(),
     drain: () => server.drain(),
     async stop() {
       stopRenewing();
+      stopFollowing();
       await server.stop(GRACE);
     },
   };

@@ -10,6 +10,7 @@
  */
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import { webhookConfigurations } from "../cluster/ca-bundle.ts";
 import { presetMeshConfig } from "../cluster/mesh-config-preset.ts";
 import { createRoster, type Roster } from "../cluster/replicas.ts";
 import type { Millis } from "../core/base/millis.ts";
@@ -23,6 +24,7 @@ import { type AdmissionServer, serveAdmission } from "./admission-server.ts";
 import { serveApi } from "./api-server.ts";
 import type { ClusterOptions, ServerHandle } from "./cluster-options.ts";
 import { clusterRoots } from "./cluster-roots.ts";
+import { clusterCompany } from "./cluster-rotation.ts";
 import { type ControlPlane, createControlPlane } from "./control-plane.ts";
 import { serveHealth } from "./health-server.ts";
 import { lead } from "./leading.ts";
@@ -35,6 +37,7 @@ interface Progress {
   stopping: boolean;
   /** All was read and compiled once. */
   synced: boolean;
+  leads: boolean;
   source?: KubernetesSource;
   plane?: ControlPlane;
   admission?: AdmissionServer;
@@ -54,7 +57,7 @@ interface Run {
 /** Runs until `signal` is aborted, then stops. Rejects if it cannot start at all. */
 export async function runCluster(options: ClusterOptions, signal: AbortSignal): Promise<void> {
   const log = createLogger();
-  const progress: Progress = { stopping: false, synced: false };
+  const progress: Progress = { stopping: false, synced: false, leads: false };
   const metrics = metricsOf(options.version, () => progress.plane);
   const run: Run = { options, signal, log, metrics, progress, undo: [] };
   try {
@@ -79,7 +82,8 @@ async function serve(run: Run): Promise<void> {
   const client = createClient(access);
   undo.push(() => client.close());
 
-  const plane = await buildPlane(run, client);
+  const replicas = createRoster({ client, namespace: settings.meshNamespace, self: options.replica, pause });
+  const plane = await buildPlane(run, client, replicas);
   progress.plane = plane;
   const source = new KubernetesSource({ client, scope: settings });
   progress.source = source;
@@ -87,26 +91,42 @@ async function serve(run: Run): Promise<void> {
   await unlessStopped(follow(source, plane), signal);
   progress.synced = true;
 
-  const replicas = createRoster({ client, namespace: settings.meshNamespace, self: options.replica, pause });
   const servers = await listenAll(run, { client, plane, source, replicas });
   // Undone last to first, so first of all: proxies dial another replica while webhooks are still answered.
   undo.push(() => plane.stop());
   log.info("ready", { mesh: settings.meshName, replica: options.replica });
+  const onLeads = (leads: boolean): void => {
+    progress.leads = leads;
+  };
   await Promise.all([
-    lead({ client, options, plane, metrics, log, replicas, pause }, signal),
+    lead({ client, options, plane, metrics, log, replicas, pause, onLeads }, signal),
     replicas.follow(signal),
     drainOnceAsked(run, servers),
   ]);
 }
 
-async function buildPlane({ options, signal, log, metrics, undo }: Run, client: KubernetesClient) {
+async function buildPlane(
+  { options, signal, log, metrics, progress, undo }: Run,
+  client: KubernetesClient,
+  roster: Roster,
+) {
   const { settings, listen } = options;
   const roots = clusterRoots({ client, options, log });
   undo.push(() => roots.close());
   const rotator = await persist({ what: "root of trust", log, signal }, () => roots.open());
   await persist({ what: "MeshConfig", log, signal }, () => presetMeshConfig(client, settings.meshNamespace));
   const onCompileEnd: Metrics["compiled"] = (end) => metrics.compiled(end);
-  const plane = await createControlPlane({ settings, rotator, address: listen.xds, log, onCompileEnd });
+  const company = clusterCompany({
+    client,
+    namespace: settings.meshNamespace,
+    replica: options.replica,
+    rotator,
+    webhooks: webhookConfigurations(settings.meshName),
+    replicas: () => roster.list().map(({ name }) => name),
+    leads: () => progress.leads,
+    webhookLeaf: () => progress.admission?.leaf(),
+  });
+  const plane = await createControlPlane({ settings, rotator, company, address: listen.xds, log, onCompileEnd });
   undo.push(() => plane.stop());
   return plane;
 }

@@ -69,8 +69,17 @@ export const NAMESPACE_RULES: readonly Rule[] = [
   { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates"], verbs: ["create", "get", ...READ] },
   { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates/status"], verbs: WRITE },
   // A name cannot limit `create`: the object has none yet when it is decided.
-  { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
+  // Roots that a rotation makes have names of their own.
+  { apiGroups: [""], resources: ["secrets"], verbs: ["create", "get"] },
   { apiGroups: [""], resources: ["secrets"], resourceNames: [CA_SECRET], verbs: ["get", ...READ, ...WRITE] },
+  // Where a change of the root stands, and which replica acts on what.
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["create"] },
+  {
+    apiGroups: [""],
+    resources: ["configmaps"],
+    resourceNames: ["osm-root-rotation", "osm-root-rotation-replicas"],
+    verbs: ["get", ...WRITE],
+  },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
   {
     apiGroups: ["coordination.k8s.io"],
@@ -88,6 +97,8 @@ export const BOOTSTRAP_RULES: readonly Rule[] = [
 
 /** For people and programs that read the control plane's API on port 9092. Bound to nobody. */
 const API_READER_ROLE = `${MESH_NAME}-api-reader`;
+/** For those who may also change the mesh's root through it. Bound to nobody. */
+const API_OPERATOR_ROLE = `${MESH_NAME}-api-operator`;
 
 export function rbacObjects(): readonly Schema[] {
   const subjects = [{ kind: "ServiceAccount", name: MESH_NAME, namespace: MESH_NAMESPACE }];
@@ -110,6 +121,7 @@ export function rbacObjects(): readonly Schema[] {
     clusterRole(BOOTSTRAP_ROLE, BOOTSTRAP_RULES),
     clusterBinding(BOOTSTRAP_ROLE),
     clusterRole(API_READER_ROLE, [{ nonResourceURLs: [`${RBAC_PREFIX}/*`], verbs: ["get"] }]),
+    clusterRole(API_OPERATOR_ROLE, [{ nonResourceURLs: [`${RBAC_PREFIX}/*`], verbs: ["get", "post"] }]),
     { apiVersion: `${RBAC}/v1`, kind: "Role", metadata: inNamespace, rules: NAMESPACE_RULES },
     {
       apiVersion: `${RBAC}/v1`,

@@ -32,6 +32,15 @@ export interface BootstrapSecret {
   readonly data: Redacted<Readonly<Record<string, string>>>;
 }
 
+/** What of the Secret's data changes with the roots. */
+export const BOOTSTRAP_KEYS = {
+  roots: BOOTSTRAP_FILES.roots,
+  certificate: BOOTSTRAP_FILES.certificate,
+  key: BOOTSTRAP_FILES.key,
+  signing: "signing_issuer_id",
+  validating: "validating_issuer_id",
+} as const;
+
 export interface BootstrapQuestion {
   readonly proxy: ProxyIdentity;
   readonly credential: ProxyCredential;
@@ -54,11 +63,11 @@ export function buildBootstrapSecret(question: BootstrapQuestion): BootstrapSecr
     },
     data: new Redacted({
       ...bootstrapFiles(question),
-      [BOOTSTRAP_FILES.roots]: roots,
-      [BOOTSTRAP_FILES.certificate]: chain,
-      [BOOTSTRAP_FILES.key]: key.reveal(),
-      signing_issuer_id: issuerId,
-      validating_issuer_id: issuerId,
+      [BOOTSTRAP_KEYS.roots]: roots,
+      [BOOTSTRAP_KEYS.certificate]: chain,
+      [BOOTSTRAP_KEYS.key]: key.reveal(),
+      [BOOTSTRAP_KEYS.signing]: issuerId,
+      [BOOTSTRAP_KEYS.validating]: issuerId,
     }),
   };
 }
