@@ -4,15 +4,7 @@
  * @module
  */
 import type { Millis } from "../core/base/millis.ts";
-import {
-  leaveBehind,
-  type MovingRecord,
-  type RootRef,
-  type RotationRecord,
-  RotationRefused,
-  rollBack,
-  start,
-} from "./record.ts";
+import { leaveBehind, type MovingRecord, type RootRef, type RotationRecord, rollBack, start } from "./record.ts";
 import type { OpenRoots, RootOpener } from "./roots.ts";
 
 /** Somebody else changed the record in between: read it again. */
@@ -96,8 +88,10 @@ export class Rotator {
     if (record.phase !== "steady") start(record, record.to, { now: now() });
     const wanted = to ?? (await opener.create(trustDomain ?? this.#roots.plan.signing.trustDomain));
     const root = await opener.complete(wanted);
+    // With its certificates: it must stay trusted even if its key is lost on the way.
+    const old = record.phase === "steady" ? await opener.complete(record.root) : undefined;
     const options = until === undefined ? { now: now() } : { now: now(), until };
-    return this.change((current) => start(current, root, options));
+    return this.change((current) => start(withRoot(current, old), root, options));
   }
 
   rollBack(): Promise<RotationRecord> {
@@ -159,8 +153,6 @@ export class Rotator {
   }
 }
 
-/** Rejects anything but a rotation that is under way. */
-export function movingOf(record: RotationRecord): MovingRecord {
-  if (record.phase === "steady") throw new RotationRefused("no rotation is under way");
-  return record;
+function withRoot(record: RotationRecord, root: RootRef | undefined): RotationRecord {
+  return record.phase === "steady" && record.root.name === root?.name ? { ...record, root } : record;
 }
