@@ -2,6 +2,7 @@
  * Many pods at once, on real nodes: all injected, all ready.
  */
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { app, namespace } from "../support/workloads.ts";
@@ -20,6 +21,19 @@ function podCount(): number {
   return asked > 0 ? asked : Math.max(10, Math.min(WANTED, Math.floor(freemem() / MEMORY_OF_A_POD)));
 }
 
+/** Of an Envoy (deploy/README.md). */
+const INOTIFY_INSTANCES = 4;
+
+/** If the nodes are on this machine, what it allows a user is what a node has for all of its sidecars. */
+function warnOfFewInotifyInstances(pods: number): void {
+  const path = "/proc/sys/fs/inotify/max_user_instances";
+  const most = existsSync(path) ? Number(readFileSync(path, "utf8")) : Number.POSITIVE_INFINITY;
+  if (most < pods * INOTIFY_INSTANCES)
+    console.warn(
+      `!!! fs.inotify.max_user_instances is ${most}: a node like this holds ${most / INOTIFY_INSTANCES} pods`,
+    );
+}
+
 describe("many pods at once", () => {
   before(async () => {
     await ensureMesh();
@@ -30,6 +44,7 @@ describe("many pods at once", () => {
 
   const count = podCount();
   it(`${count} pods are all injected, and all ready`, LIMIT, async () => {
+    warnOfFewInotifyInstances(count);
     if (count < WANTED) console.log(`only ${count} pods instead of ${WANTED}: that is what the memory holds`);
     const startedAt = Date.now();
     const run = { app: ["http-echo", "--port", "8080"] };
