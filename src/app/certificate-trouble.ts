@@ -4,6 +4,7 @@
  * @module
  */
 import { outageText } from "../ca/providers/choose.ts";
+import type { WatchReport } from "../ca/watchdog.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { CertificateTrouble } from "../http/readiness.ts";
 import type { OpenRoots } from "../rotation/roots.ts";
@@ -26,4 +27,13 @@ export function outageTrouble(
     const { provider, outage } = authority.providerState();
     return outage === undefined ? [] : [{ message: outageText(provider, outage.since, now), fatal: false }];
   });
+}
+
+/** Without names: health is open to everybody. Who is meant is in the log, the Events and the API. */
+export function watchTrouble({ alarms }: WatchReport): readonly CertificateTrouble[] {
+  const [first] = alarms;
+  if (first === undefined) return [];
+  const ends = new Date(first.certificate.notAfter).toISOString();
+  const many = alarms.length === 1 ? "a certificate is" : `${alarms.length} certificates are`;
+  return [{ message: `${many} not renewed in time; the first ends at ${ends}`, fatal: first.kind !== "overdue" }];
 }

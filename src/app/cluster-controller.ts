@@ -126,7 +126,16 @@ async function buildPlane(
     leads: () => progress.leads,
     webhookLeaf: () => progress.admission?.leaf(),
   });
-  const plane = await createControlPlane({ settings, rotator, company, address: listen.xds, log, onCompileEnd });
+  const onIssued = (duration: Millis): void => metrics.certificateIssued(duration);
+  const plane = await createControlPlane({
+    settings,
+    rotator,
+    company,
+    address: listen.xds,
+    log,
+    onCompileEnd,
+    onIssued,
+  });
   undo.push(() => plane.stop());
   return plane;
 }

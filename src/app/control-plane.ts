@@ -10,6 +10,7 @@ import { identityFromPeer } from "../ca/peer.ts";
 import { parseCertificate } from "../ca/pki-read.ts";
 import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
 import { adsServerName } from "../ca/subject.ts";
+import { type Watched, watch } from "../ca/watchdog.ts";
 import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
@@ -27,10 +28,11 @@ import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
 import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
 import type { Admission } from "../xds/service.ts";
-import { outageTrouble, rootTrouble } from "./certificate-trouble.ts";
+import { outageTrouble, rootTrouble, watchTrouble } from "./certificate-trouble.ts";
 import { toLeafSource } from "./leaf-source.ts";
 import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
 import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
+import { watchedOf } from "./watched.ts";
 
 const SERVICE_LIFE: Millis = 24 * 3_600_000;
 const STREAM_GRACE: Millis = 1000;
@@ -51,6 +53,8 @@ export interface ControlPlane {
   listening(): boolean;
   /** What is wrong with the certificates that xDS needs: the root and the server's own. */
   certificateTrouble(): readonly CertificateTrouble[];
+  /** Everything that the watchdog looks at. */
+  watched(): readonly Watched[];
   /** Epoch milliseconds at which the first of the trusted roots ends. */
   rootEnds(): Millis;
   /** Ends all streams first: proxies keep what they have and dial another replica. Called again it does nothing. */
@@ -65,13 +69,14 @@ export interface ControlPlaneInput {
   readonly address: { readonly host: string; readonly port: number };
   readonly log: Logger;
   readonly onCompileEnd?: (end: CompileEnd) => void;
+  readonly onIssued?: (duration: Millis) => void;
 }
 
 const ALONE: RotationCompany = { others: () => [], leads: () => true };
 
 export async function createControlPlane(input: ControlPlaneInput): Promise<ControlPlane> {
   const { settings, rotator, address, log, company = ALONE } = input;
-  const authority = new RotatingAuthority(() => rotator.roots());
+  const authority = new RotatingAuthority(() => rotator.roots(), input.onIssued);
   const leaves = buildLeaves(authority, log);
   const cache = new ResourceCache();
   const credentials = createCredentials(authority, () => rotator.roots());
@@ -129,7 +134,9 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
       ...rootTrouble(rootEnds, Date.now()),
       ...outageTrouble(rotator.roots(), Date.now()),
       ...(certificate?.trouble() ?? []),
+      ...watchTrouble(watch(watchedOf({ engine, leaves, rootEnds, server: certificate?.current() }), Date.now())),
     ],
+    watched: () => watchedOf({ engine, leaves, rootEnds, server: certificate?.current() }),
     engine,
     authority,
     leaves,

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { watch } from "../ca/watchdog.ts";
 import { webhookConfigurations } from "../cluster/ca-bundle.ts";
+import { certificateEvents } from "../cluster/certificate-events.ts";
 import { type ChoreOptions, doChores } from "../cluster/chores.ts";
 import type { Roster } from "../cluster/replicas.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
@@ -63,7 +65,16 @@ function choresOf({ client, options, plane, metrics, log, pause }: Leading): Cho
       log.info("corrected the caBundle of a webhook configuration", { configuration });
       metrics.reconciled("WebhookConfiguration");
     },
-    others: objectChores({ client, plane, log, meshName: options.settings.meshName }),
+    others: [
+      certificateEvents({
+        client,
+        namespace: options.settings.meshNamespace,
+        replica: options.replica,
+        alarms: () => watch(plane.watched(), Date.now()).alarms,
+        now: () => Date.now(),
+      }),
+      ...objectChores({ client, plane, log, meshName: options.settings.meshName }),
+    ],
     onError: (chore, cause) => log.error("a chore failed and is tried again", { chore, error: String(cause) }),
     pause,
   };

@@ -13,8 +13,8 @@ export function toLeafSource(store: LeafStore): LeafSource {
   const known = new WeakMap<IssuedLeaf, Leaf>();
   /** One value for one leaf: the engine remembers by it what it rendered. */
   function toLeaf(account: ServiceAccountName, issued: IssuedLeaf): Leaf {
-    const { chain: chainPem, key, issuerId, version } = issued;
-    const leaf = known.get(issued) ?? { account, chainPem, key, issuerId, version };
+    const { chain: chainPem, key, issuerId, issuedAt, notAfter, version } = issued;
+    const leaf = known.get(issued) ?? { account, chainPem, key, issuerId, issuedAt, notAfter, version };
     known.set(issued, leaf);
     return leaf;
   }

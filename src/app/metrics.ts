@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { watch } from "../ca/watchdog.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -22,8 +23,16 @@ export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefi
     rejected: () => plane()?.engine.rejected() ?? {},
     overLimit: () => plane()?.engine.overLimit() ?? 0,
     certificateEnds: () => certificateEnds(plane()),
+    certificatesLeft: () => watch(plane()?.watched() ?? [], Date.now()).left,
+    certificatesExpired: () => watch(plane()?.watched() ?? [], Date.now()).expired,
+    rotation: () => rotationOf(plane()),
     findings: () => plane()?.engine.findings() ?? [],
   });
+}
+
+function rotationOf(plane: ControlPlane | undefined): { readonly phase: string; readonly laggards: number } {
+  const progress = plane?.rotation.progress();
+  return { phase: progress?.record.phase ?? "steady", laggards: progress?.laggards.length ?? 0 };
 }
 
 function certificateEnds(plane: ControlPlane | undefined): readonly Millis[] {

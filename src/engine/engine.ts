@@ -5,6 +5,7 @@
  */
 import { type Finding, finding, tidyFindings } from "../core/base/finding.ts";
 import { type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
+import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
 import type { ResourceCache } from "../xds/cache.ts";
 import type { XdsObserver } from "../xds/observer.ts";
@@ -12,7 +13,7 @@ import { type ProxyResources, type ResourceKind, SEND_ORDER } from "../xds/resou
 import type { Admission } from "../xds/service.ts";
 import type { CompiledProxy } from "./compile.ts";
 import { createLoop, type Loop, type LoopOptions } from "./loop.ts";
-import type { ObjectSink } from "./ports.ts";
+import type { Leaf, ObjectSink } from "./ports.ts";
 import { type ConnectedProxy, createProxyRegistry, type Rejection } from "./proxies.ts";
 import { createProxyLimit } from "./proxy-limit.ts";
 import type { Published } from "./publisher.ts";
@@ -33,6 +34,8 @@ export interface ProxyState {
   /** What it accepted last, in the order in which types are sent. */
   readonly acknowledged: readonly AcknowledgedGroup[];
   readonly rejections: readonly Rejection[];
+  /** The certificate that it accepted last from this replica; absent before that. Epoch milliseconds. */
+  readonly certificate?: { readonly issuedAt: Millis; readonly notAfter: Millis };
   /** What it was sent last and has accepted; absent while it has not, or is not connected. */
   readonly accepted?: {
     /** PEM of the roots that it trusts. */
@@ -76,6 +79,8 @@ export interface Engine {
 
 export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
   const listeners = new Set<() => void>();
+  /** What each proxy accepted last. */
+  const held = new Map<string, Leaf>();
   const sent = zeroes();
   const rejected = zeroes();
   const tell = () => {
@@ -86,6 +91,7 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     ...options,
     connected: () => registry.all().map(({ key }) => key),
     onCompiled(mesh) {
+      for (const key of held.keys()) if (!mesh.proxies.has(key)) held.delete(key);
       resync.every(mesh.graph.config.sidecar.configResyncInterval);
       options.onCompiled(mesh);
       tell();
@@ -103,6 +109,13 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
       connected(stream) {
         registry.connected(stream);
         loop.publish(stream.proxy);
+      },
+      acknowledged(acknowledged) {
+        registry.acknowledged(acknowledged);
+        const { proxy, kind, version } = acknowledged;
+        const leaf = loop.published(proxy)?.leaf;
+        if (kind === "secret" && leaf !== undefined && options.cache.read(proxy)?.secret.version === version)
+          held.set(proxy, leaf);
       },
       rejected(rejection) {
         registry.rejected(rejection);
@@ -127,7 +140,11 @@ export function createEngine(options: Omit<LoopOptions, "connected">): Engine {
     },
     proxies: () =>
       [...(loop.mesh()?.proxies.values() ?? [])].map((proxy) =>
-        stateOf(proxy, registry.read(proxy.key), { cache: options.cache, published: loop.published(proxy.key) }),
+        stateOf(proxy, registry.read(proxy.key), {
+          cache: options.cache,
+          published: loop.published(proxy.key),
+          held: held.get(proxy.key),
+        }),
       ),
     onChange(listener) {
       listeners.add(listener);
@@ -163,9 +180,14 @@ function admit(loop: Loop, identity: ProxyIdentity): Admission {
 interface Sent {
   readonly cache: ResourceCache;
   readonly published: Published | undefined;
+  readonly held: Leaf | undefined;
 }
 
-function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, { cache, published }: Sent): ProxyState {
+function stateOf(
+  proxy: CompiledProxy,
+  connection: ConnectedProxy | undefined,
+  { cache, published, held }: Sent,
+): ProxyState {
   const { key, uuid, pod } = proxy;
   const wanted = cache.read(key);
   const inSync = connection !== undefined && isInSync(proxy, connection, wanted);
@@ -184,6 +206,7 @@ function stateOf(proxy: CompiledProxy, connection: ConnectedProxy | undefined, {
       return version === undefined ? [] : [{ kind, version, current: version === wanted?.[kind].version }];
     }),
     rejections: connection?.rejections ?? [],
+    ...(held && { certificate: { issuedAt: held.issuedAt, notAfter: held.notAfter } }),
     ...(accepted && { accepted: { ...accepted, whole: inSync } }),
   };
 }

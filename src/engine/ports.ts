@@ -5,6 +5,7 @@
  */
 import type { Finding } from "../core/base/finding.ts";
 import type { ServiceAccountName } from "../core/base/identity.ts";
+import type { Millis } from "../core/base/millis.ts";
 import type { Redacted } from "../core/base/redacted.ts";
 import type { ObjectRef } from "../core/base/ref.ts";
 
@@ -32,6 +33,9 @@ export interface Leaf {
   readonly key: Redacted<string>;
   /** Of the root that it leads to. */
   readonly issuerId: string;
+  /** Epoch milliseconds. */
+  readonly issuedAt: Millis;
+  readonly notAfter: Millis;
   /** Names issuer, end of life and serial, so that what a proxy holds can be judged by its version alone. */
   readonly version: string;
 }

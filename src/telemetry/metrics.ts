@@ -23,6 +23,12 @@ export interface MetricSources {
   overLimit(): number;
   /** Epoch milliseconds at which each root and leaf ends; the soonest counts. */
   certificateEnds(): Iterable<Millis>;
+  /** Until the first certificate of each class ends; below 0 once it has. */
+  certificatesLeft(): Iterable<readonly [kind: string, left: Millis]>;
+  /** Certificates in force that have ended. */
+  certificatesExpired(): number;
+  /** Where the change of the root stands, and how many hold it back. */
+  rotation(): { readonly phase: string; readonly laggards: number };
   findings(): readonly Finding[];
 }
 
@@ -50,6 +56,7 @@ const SLOW_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90];
 const FINE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, ...SLOW_BUCKETS];
 const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SECOND: Millis = 1000;
+const ROTATION_PHASES = ["steady", "trusting", "issuing", "returning"] as const;
 
 /** Each call has a registry of its own. */
 export function createMetrics(sources: MetricSources): Metrics {
@@ -109,6 +116,21 @@ function registerReads(sources: MetricSources, registers: Registry[]): void {
       this.inc(sources.overLimit());
     },
   });
+  gauge("osm_certificates_expired", "Certificates in force that have ended: nobody renewed them", () =>
+    sources.certificatesExpired(),
+  );
+  gauge(
+    "osm_root_rotation_laggards",
+    "Proxies and replicas that hold back the change of the root",
+    () => sources.rotation().laggards,
+  );
+  labelled("osm_certificate_seconds_to_expiry", "Until the first certificate of the class ends", "class", () =>
+    [...sources.certificatesLeft()].map(([kind, left]) => [kind, left / SECOND]),
+  );
+  labelled("osm_root_rotation_phase", "1 for the phase that the change of the root is in", "phase", () => {
+    const { phase } = sources.rotation();
+    return ROTATION_PHASES.map((one) => [one, one === phase ? 1 : 0]);
+  });
   total("osm_proxy_resources_sent_total", "Resources told to proxies, removals included", () => sources.sent());
   total("osm_proxy_rejections_total", "Configurations that a proxy refused", () => sources.rejected());
   new Gauge({
@@ -136,6 +158,24 @@ function registerReads(sources: MetricSources, registers: Registry[]): void {
     },
     1,
   );
+
+  function labelled(
+    name: string,
+    help: string,
+    label: string,
+    read: () => readonly (readonly [value: string, count: number])[],
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, count] of read()) this.set({ [label]: value }, count);
+      },
+    });
+  }
 
   function total(name: string, help: string, read: () => Readonly<Record<string, number>>): void {
     new Counter({
