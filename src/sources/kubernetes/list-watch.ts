@@ -97,6 +97,11 @@ export class ListWatch {
     return this.#options.resource.membersOnly === true;
   }
 
+  /** It is told of namespaces of gateways, too. */
+  get ofSources(): boolean {
+    return this.#options.resource.ofSources === true;
+  }
+
   status(): KindStatus {
     return this.#status.read(this.#told.size);
   }

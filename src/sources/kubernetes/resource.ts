@@ -37,6 +37,8 @@ export interface WatchedResource {
   readonly fieldSelector?: string;
   /** Told only of namespaces of the mesh. No selector can say that of other kinds than Namespace itself. */
   readonly membersOnly?: boolean;
+  /** Told also of namespaces that an IngressBackend names in its sources. */
+  readonly ofSources?: boolean;
 }
 
 export interface MeshScope {
@@ -77,7 +79,7 @@ export function resourcesOf({ meshNamespace }: MeshScope): readonly WatchedResou
     { ...watched(ServiceAccount), membersOnly: true },
     { ...watched(Service), membersOnly: true },
     { ...watched(Pod), membersOnly: true, fieldSelector: RUNNING_PODS },
-    { ...watched(EndpointSlice), membersOnly: true },
+    { ...watched(EndpointSlice), membersOnly: true, ofSources: true },
     ...POLICY.map(watched),
   ];
 }

@@ -27,6 +27,8 @@ const TIMES: WatchTimes = {
 
 const named = (name: string, namespace: string) => ({ metadata: { name, namespace } });
 
+const INGRESS = "/apis/policy.openservicemesh.io/v1alpha1/ingressbackends";
+
 describe("KubernetesSource", () => {
   let server: FakeApiServer;
   let client: KubernetesClient;
@@ -120,6 +122,38 @@ describe("KubernetesSource", () => {
     await until("told", () => sink.objects.has("TrafficSplit shop/t"));
     assert.equal(calls, 1);
     end();
+  });
+
+  it("tells the addresses of namespaces that IngressBackends name, and of no others", async () => {
+    const backend = (name: string, ...gateways: readonly string[]) =>
+      server.put(INGRESS, {
+        ...named(name, "shop"),
+        spec: { sources: gateways.map((namespace) => ({ kind: "Service", namespace, name: "gateway" })) },
+      });
+    server.serveKind(INGRESS, "IngressBackend");
+    member("shop");
+    for (const namespace of ["shop", "edge", "gate", "plain"]) {
+      server.put(PATHS.EndpointSlice, named("e", namespace));
+      server.put(PATHS.Service, named("s", namespace));
+    }
+    backend("in", "edge");
+    await source.start(sink);
+    const slices = () => sink.names().filter((name) => !name.startsWith("IngressBackend"));
+    // From the first: without them proxies would be closed to the gateway until they come.
+    assert.deepEqual(slices(), ["EndpointSlice edge/e", "EndpointSlice shop/e", "Namespace shop", "Service shop/s"]);
+    await allWatch();
+    backend("in", "gate");
+    backend("second", "gate", "shop");
+    await until("moved", () => sink.objects.has("EndpointSlice gate/e") && !sink.objects.has("EndpointSlice edge/e"));
+    await allWatch();
+    server.put(PATHS.EndpointSlice, named("new", "gate"));
+    await until("followed", () => sink.objects.has("EndpointSlice gate/new"));
+    server.remove(INGRESS, "shop/in");
+    await until("one is gone", () => !sink.objects.has("IngressBackend shop/in"));
+    assert.ok(sink.objects.has("EndpointSlice gate/e"));
+    server.remove(INGRESS, "shop/second");
+    await until("left", () => !sink.objects.has("EndpointSlice gate/e"));
+    assert.deepEqual(slices(), ["EndpointSlice shop/e", "Namespace shop", "Service shop/s"]);
   });
 
   it("tells all of a namespace that joins, follows it, and removes all of it when it leaves", async () => {

@@ -2,17 +2,19 @@
  * A cluster as a source of objects: one list-watch for each kind that the mesh reads.
  *
  * The namespaces of the mesh come first: of most other kinds only the objects of those are told, since the compiler
- * would leave out the others anyway, and a large cluster has many.
+ * would leave out the others anyway, and a large cluster has many. The addresses behind gateways are the exception.
  *
  * @module
  */
 import type { Millis } from "../../core/base/millis.ts";
 import type { ObjectRef } from "../../core/base/ref.ts";
 import { isRecord } from "../../core/model/fields.ts";
+import { IngressBackend } from "../../core/model/ingress-backend.ts";
 import type { ObjectSink, ObjectSource } from "../../engine/ports.ts";
 import type { KubernetesClient } from "./client.ts";
 import type { KindStatus } from "./kind-status.ts";
 import { ListWatch, WATCH_TIMES, type WatchTimes } from "./list-watch.ts";
+import { createNamedNamespaces } from "./named-namespaces.ts";
 import { type MeshScope, namespacesOf, resourcesOf, type WatchedResource } from "./resource.ts";
 
 export interface KubernetesSourceOptions {
@@ -31,6 +33,7 @@ export interface KubernetesSourceOptions {
 export class KubernetesSource implements ObjectSource {
   readonly #options: Required<KubernetesSourceOptions>;
   readonly #members = new Set<string>();
+  readonly #named = createNamedNamespaces((namespace, named) => this.#onNamed(namespace, named));
   readonly #lifetime = new AbortController();
   readonly #listeners = new Set<() => void>();
   #watches: readonly ListWatch[] = [];
@@ -43,10 +46,20 @@ export class KubernetesSource implements ObjectSource {
   async start(sink: ObjectSink): Promise<void> {
     const { scope } = this.#options;
     const namespaces = this.#watch(namespacesOf(scope), this.#membershipSink(sink));
-    const others = resourcesOf(scope).map((resource) => this.#watch(resource, sink));
-    this.#watches = [namespaces, ...others];
-    this.#running = [namespaces.run(this.#lifetime.signal)];
-    await this.#orStopped(namespaces.synced);
+    const isNaming = ({ kind }: WatchedResource) => kind === IngressBackend.kind;
+    const naming = resourcesOf(scope)
+      .filter(isNaming)
+      .map((resource) => this.#watch(resource, this.#namingSink(sink)));
+    const others = resourcesOf(scope)
+      .filter((resource) => !isNaming(resource))
+      .map((resource) => this.#watch(resource, sink));
+    this.#watches = [namespaces, ...naming, ...others];
+    // IngressBackends before the addresses behind Services: were those of gateways told later than the rest, proxies
+    // would be closed to them meanwhile.
+    for (const first of [namespaces, ...naming]) {
+      this.#running = [...this.#running, first.run(this.#lifetime.signal)];
+      await this.#orStopped(first.synced);
+    }
     this.#running = [...this.#running, ...others.map((watch) => watch.run(this.#lifetime.signal))];
     await this.#orStopped(Promise.all(others.map(({ synced }) => synced)));
     sink.synced();
@@ -78,7 +91,7 @@ export class KubernetesSource implements ObjectSource {
       times,
       now,
       random,
-      isMember: (namespace) => this.#members.has(namespace),
+      isMember: (namespace) => this.#isTold(resource, namespace),
       onStatus: () => {
         for (const listener of this.#listeners) listener();
       },
@@ -100,6 +113,33 @@ export class KubernetesSource implements ObjectSource {
     };
   }
 
+  /** Keeps the namespaces that IngressBackends name beside what the sink is told of them. */
+  #namingSink(sink: ObjectSink): Pick<ObjectSink, "apply" | "remove"> {
+    return {
+      apply: (raw) => {
+        const findings = sink.apply(raw);
+        this.#named.note(raw);
+        return findings;
+      },
+      remove: (ref: ObjectRef) => {
+        sink.remove(ref);
+        this.#named.forget(ref);
+      },
+    };
+  }
+
+  #isTold({ ofSources = false }: Pick<WatchedResource, "ofSources">, namespace: string): boolean {
+    return this.#members.has(namespace) || (ofSources && this.#named.has(namespace));
+  }
+
+  #onNamed(namespace: string, named: boolean): void {
+    if (this.#members.has(namespace)) return;
+    for (const watch of this.#watches.filter(({ ofSources }) => ofSources)) {
+      if (named) watch.include(namespace);
+      else watch.exclude(namespace);
+    }
+  }
+
   #join(namespace: string): void {
     if (this.#members.has(namespace)) return;
     this.#members.add(namespace);
@@ -108,7 +148,7 @@ export class KubernetesSource implements ObjectSource {
 
   #leave(namespace: string): void {
     if (!this.#members.delete(namespace)) return;
-    for (const watch of this.#memberWatches()) watch.exclude(namespace);
+    for (const watch of this.#memberWatches()) if (!this.#isTold(watch, namespace)) watch.exclude(namespace);
   }
 
   #memberWatches(): readonly ListWatch[] {
