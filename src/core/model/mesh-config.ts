@@ -9,7 +9,7 @@ import { fieldsOf } from "./fields.ts";
 import { defineKind, type Kind, type Note } from "./kind.ts";
 import { MeshConfigSpec } from "./mesh-config-schema.ts";
 import { type Meta, Metadata } from "./meta.ts";
-import { forBothKindsOfKeys } from "./tls-names.ts";
+import { distinctCurves, forBothKindsOfKeys } from "./tls-names.ts";
 
 export type EnvoyLogLevel = "trace" | "debug" | "info" | "warning" | "warn" | "error" | "critical" | "off";
 export type OsmLogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "panic" | "disabled";
@@ -47,7 +47,7 @@ export function tlsOf({ sidecar }: Pick<MeshConfig, "sidecar">) {
     minVersion: sidecar.tlsMinProtocolVersion,
     maxVersion: sidecar.tlsMaxProtocolVersion,
     cipherSuites: forBothKindsOfKeys(sidecar.cipherSuites),
-    ecdhCurves: sidecar.ecdhCurves,
+    ecdhCurves: distinctCurves(sidecar.ecdhCurves),
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { CURVE_NAMES, forBothKindsOfKeys, isCurve, isSuite, SUITE_NAMES } from "./tls-names.ts";
+import { CURVE_NAMES, distinctCurves, forBothKindsOfKeys, isCurve, isSuite, SUITE_NAMES } from "./tls-names.ts";
 
 describe("names of TLS", () => {
   for (const name of [
@@ -31,6 +31,10 @@ describe("names of TLS", () => {
   it("knows curves by both of their names, and no others", () => {
     for (const name of CURVE_NAMES) assert.ok(isCurve(name));
     for (const name of ["P256", "secp256r1", "X448", "", "P-224"]) assert.ok(!isCurve(name), name);
+  });
+
+  it("has a curve once, whatever it is called", () => {
+    assert.deepEqual(distinctCurves(["P-256", "x25519", "prime256v1", "X25519"]), ["P-256", "X25519"]);
   });
 
   it("gives every suite one for the other kind of key, once, in the order written", () => {

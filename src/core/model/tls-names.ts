@@ -35,17 +35,22 @@ const TWINS: ReadonlyMap<string, string> = new Map(
   ]),
 );
 
-const CURVES: readonly string[] = ["X25519", "P-256", "P-384", "P-521", "X25519MLKEM768"];
-/** OpenSSL's names of the same. */
-const CURVES_OTHERWISE: readonly string[] = ["x25519", "prime256v1", "secp384r1", "secp521r1"];
+/** By name and by OpenSSL's other name of the same. */
+const CURVES: ReadonlyMap<string, string> = new Map([
+  ...["X25519", "P-256", "P-384", "P-521", "X25519MLKEM768"].map((name): [string, string] => [name, name]),
+  ["x25519", "X25519"],
+  ["prime256v1", "P-256"],
+  ["secp384r1", "P-384"],
+  ["secp521r1", "P-521"],
+]);
 
-export const CURVE_NAMES: readonly string[] = [...CURVES, ...CURVES_OTHERWISE];
+export const CURVE_NAMES: readonly string[] = [...CURVES.keys()];
 export const SUITE_NAMES: readonly string[] = [...TWINS.keys()];
 
 /** What to write, for a message. */
 export const SUITES_WANTED =
   "a cipher suite of TLS 1.2 such as ECDHE-ECDSA-AES128-GCM-SHA256; those of TLS 1.3 are always on";
-export const CURVES_WANTED = `one of ${CURVES.join(", ")}`;
+export const CURVES_WANTED = `one of ${[...new Set(CURVES.values())].join(", ")}`;
 
 /** A suite, or Envoy's group of suites of one rank: `[A|B]`. */
 export function isSuite(text: string): boolean {
@@ -54,7 +59,12 @@ export function isSuite(text: string): boolean {
 }
 
 export function isCurve(text: string): boolean {
-  return CURVE_NAMES.includes(text);
+  return CURVES.has(text);
+}
+
+/** Each curve once, by one name: Envoy refuses a list that has one twice. */
+export function distinctCurves(curves: readonly string[]): readonly string[] {
+  return [...new Set(curves.map((name) => CURVES.get(name) ?? name))];
 }
 
 /**
