@@ -45,10 +45,11 @@ export function fetchedTool(program: string): readonly string[] | undefined {
 
 /** Whether `fetchTool` has a chance here: apt and dpkg are there, and the program is one of those it knows. */
 export function canFetch(program: string): boolean {
-  return PROGRAMS[program] !== undefined && hasApt();
+  return PROGRAMS[program] !== undefined && canFetchPackages();
 }
 
-function hasApt(): boolean {
+/** Whether `unpackedPackage` has a chance here. */
+export function canFetchPackages(): boolean {
   return ["apt-get", "dpkg-deb"].every((name) => findProgram(name) !== undefined) && existsSync(STATUS);
 }
 
@@ -77,7 +78,7 @@ export async function fetchTool(program: string): Promise<readonly string[]> {
 export async function unpackedPackage(name: string): Promise<string> {
   const folder = join(packagesFolder(), name);
   if (existsSync(folder)) return folder;
-  if (!hasApt()) throw new Error(`package ${name} cannot be fetched: there is no apt-get and dpkg-deb here`);
+  if (!canFetchPackages()) throw new Error(`package ${name} cannot be fetched: there is no apt-get and dpkg-deb here`);
   await fetchPackage(name);
   return folder;
 }
