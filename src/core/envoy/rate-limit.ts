@@ -37,7 +37,9 @@ export function requestLimitFilter({ service, status, tellsLimits }: GlobalReque
 export function rateLimitService({ cluster, timeout }: RateLimitService): RateLimitServiceConfig {
   return create(RateLimitServiceConfigSchema, {
     grpcService: create(GrpcServiceSchema, {
-      targetSpecifier: { case: "envoyGrpc", value: { clusterName: cluster } },
+      // Envoy would send the cluster's name, in which "|" is no character of an authority (RFC 3986, 3.2): some servers
+      // reset such a request.
+      targetSpecifier: { case: "envoyGrpc", value: { clusterName: cluster, authority: cluster.replace("|", ":") } },
       ...(timeout === undefined ? {} : { timeout: durationOf(timeout) }),
     }),
     transportApiVersion: ApiVersion.V3,
