@@ -4,6 +4,7 @@
  * @module
  */
 import fc from "fast-check";
+import { anyEdge } from "./any-edge.ts";
 import {
   meshConfig,
   namespace,
@@ -87,9 +88,11 @@ export interface WorldOptions {
   readonly egress?: boolean;
   /** Headless Services put addresses into listeners. */
   readonly headless?: boolean;
+  /** With Egress objects and IngressBackends; none by default. */
+  readonly edge?: boolean;
 }
 
-/** Namespaces and the mode first, then pods `p<i>`, Services `s<i>`, targets `t<i>` and splits `x<i>`. */
+/** Namespaces and the mode first, then pods `p<i>`, Services `s<i>`, targets `t<i>` and splits `x<i>`; last the edge. */
 export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawObject[]> {
   const flag = (fixed: boolean | undefined) => (fixed === undefined ? fc.boolean() : fc.constant(fixed));
   return fc
@@ -100,8 +103,9 @@ export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawO
       services: fc.array(anyService, { minLength: 2, maxLength: 5 }),
       targets: fc.array(anyTarget, { minLength: 1, maxLength: 5 }),
       splits: fc.array(anySplit, { maxLength: 2 }),
+      edge: options.edge === true ? anyEdge() : fc.constant([]),
     })
-    .map(({ permissive, egress, pods, services, targets, splits }) => [
+    .map(({ permissive, egress, pods, services, targets, splits, edge }) => [
       ...NAMESPACES.flatMap((name) => [
         namespace(name),
         routes(`${name}/g`, MATCHES),
@@ -115,6 +119,7 @@ export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawO
         target(`${space}/t${i}`, { to, from, http: { g: matches }, tcp }),
       ),
       ...splits.map(({ space, root, backends }, i) => split(`${space}/x${i}`, `s${root}`, backends)),
+      ...edge,
     ]);
 }
 

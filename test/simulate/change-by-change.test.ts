@@ -24,8 +24,8 @@ function keyOfRaw({ kind, metadata }: RawObject & { readonly metadata?: unknown 
 /** A mesh that changes: each state differs from the one before in one object, as in the first or the second world, or gone. */
 const history = fc
   .tuple(
-    anyWorld(),
-    anyWorld(),
+    anyWorld({ edge: true }),
+    anyWorld({ edge: true }),
     fc.array(fc.tuple(fc.nat(), fc.constantFrom("first", "second", "gone")), { minLength: 3, maxLength: 8 }),
   )
   .map(([one, two, steps]) => {
