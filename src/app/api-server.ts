@@ -18,6 +18,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ListenAddress, ServerHandle } from "./cluster-options.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { meshRootsIn } from "./leading.ts";
 import { rotationLevers } from "./rotation-levers.ts";
 import type { BuildInfo } from "./version.ts";
 
@@ -45,7 +46,7 @@ export async function serveApi(options: ApiServerOptions): Promise<ServerHandle>
     replicas,
     sources: () => source.status(),
     certificates: createInventory(plane),
-    rotation: rotationLevers(plane.rotation),
+    rotation: rotationLevers(plane.rotation, () => ruledByObjects(plane, meshNamespace)),
   });
   const authorizer = kubernetesAuthorizer({ post: (path, body) => client.request({ method: "POST", path, body }) });
   const app = new Hono()
@@ -53,6 +54,12 @@ export async function serveApi(options: ApiServerOptions): Promise<ServerHandle>
     .route("/", apiRoutes({ mesh, authorizer, hosts: hostsOf(meshNamespace), onError, onAction }));
   const server = await startHttpServer({ fetch: (request) => app.fetch(request), listen: address, onError });
   return { drain: () => server.drain(), stop: () => server.stop(GRACE) };
+}
+
+function ruledByObjects(plane: ControlPlane, namespace: string): string | undefined {
+  const found = meshRootsIn(plane, namespace) ?? [];
+  if (found.length === 0) return undefined;
+  return "the roots of this mesh are its MeshRootCertificates: create one with role passive, then make it active and the old one passive";
 }
 
 /** The names of the Service, as a pod may spell them. */

@@ -7,7 +7,9 @@ import { watch } from "../ca/watchdog.ts";
 import { webhookConfigurations } from "../cluster/ca-bundle.ts";
 import { certificateEvents } from "../cluster/certificate-events.ts";
 import { type ChoreOptions, doChores } from "../cluster/chores.ts";
+import { meshRoots } from "../cluster/mesh-roots.ts";
 import type { Roster } from "../cluster/replicas.ts";
+import type { MeshRootCertificate } from "../core/model/mesh-root-certificate.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { runWhileLeader } from "../sources/kubernetes/lease.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -73,9 +75,23 @@ function choresOf({ client, options, plane, metrics, log, pause }: Leading): Cho
         alarms: () => watch(plane.watched(), Date.now()).alarms,
         now: () => Date.now(),
       }),
+      meshRoots({
+        client,
+        namespace: options.settings.meshNamespace,
+        rotator: plane.rotation.rotator,
+        certificates: () => meshRootsIn(plane, options.settings.meshNamespace),
+        now: () => Date.now(),
+      }),
       ...objectChores({ client, plane, log, meshName: options.settings.meshName }),
     ],
     onError: (chore, cause) => log.error("a chore failed and is tried again", { chore, error: String(cause) }),
     pause,
   };
+}
+
+/** Read once everything was compiled: before, nobody knows what the MeshConfig wants. */
+export function meshRootsIn(plane: ControlPlane, namespace: string): readonly MeshRootCertificate[] | undefined {
+  const mesh = plane.engine.loop.mesh();
+  if (mesh?.graph.config.featureFlags.enableMeshRootCertificate !== true) return undefined;
+  return [...mesh.snapshot.objects.MeshRootCertificate.values()].filter(({ meta }) => meta.namespace === namespace);
 }

@@ -8,7 +8,11 @@ import { type RootRef, type RotationRecord, RotationRefused } from "../rotation/
 import { RecordConflict } from "../rotation/rotator.ts";
 import type { Rotation } from "./rotation.ts";
 
-export function rotationLevers({ rotator, progress }: Rotation): RotationLevers {
+/** @param notFrom - Why no rotation may be started from here; undefined if it may. */
+export function rotationLevers(
+  { rotator, progress }: Rotation,
+  notFrom: () => string | undefined = () => undefined,
+): RotationLevers {
   const state = (): RotationState => {
     const { record, proxies, passed, laggards } = progress();
     const { phase, step, since } = record;
@@ -29,7 +33,10 @@ export function rotationLevers({ rotator, progress }: Rotation): RotationLevers 
 
   return {
     state,
-    start: (options) => pull(rotator.start(options)),
+    async start(options) {
+      const reason = notFrom();
+      return reason === undefined ? pull(rotator.start(options)) : { ok: false, reason };
+    },
     rollBack: () => pull(rotator.rollBack()),
     finish: () => pull(rotator.finish()),
   };

@@ -94,6 +94,11 @@ export class Rotator {
     return this.change((current) => start(withRoot(current, old), root, options));
   }
 
+  /** A root with the certificates that it has. Rejects if it cannot sign. */
+  complete(ref: RootRef): Promise<RootRef> {
+    return this.#options.opener.complete(ref);
+  }
+
   rollBack(): Promise<RotationRecord> {
     return this.change((current) => rollBack(current, this.#options.now()));
   }

@@ -5,7 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import * as v from "valibot";
 import { Redacted } from "../../core/base/redacted.ts";
 import { Problem } from "../problem.ts";
-import { API_UUID, sampleMesh, WEB_UUID } from "../testing/sample-mesh.ts";
+import { API_UUID, sampleMesh, sampleRotation, WEB_UUID } from "../testing/sample-mesh.ts";
 import { tokenAuthorizer } from "../token-authorizer.ts";
 import type { AuditRecord } from "./action.ts";
 import { apiParts, apiRoutes } from "./api.ts";
@@ -289,5 +289,97 @@ describe("API doors", () => {
     }
     const withoutHost = await appOf().request("/api/v1/status", { headers: { authorization: HEADERS.authorization } });
     assert.equal(withoutHost.status, 400);
+  });
+});
+
+describe("API levers and other forms", () => {
+  const post = (path: string, body?: unknown, more: { mesh?: MeshView; audit?: AuditRecord[]; type?: string } = {}) =>
+    appOf(more.mesh, undefined, (record) => void more.audit?.push(record)).request(path, {
+      method: "POST",
+      headers: { ...HEADERS, ...(body === undefined ? {} : { "content-type": more.type ?? "application/json" }) },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+
+  it("move the root, and say who moved it", async () => {
+    const asked: unknown[] = [];
+    const rotation = sampleRotation();
+    const start: typeof rotation.start = async (options) => {
+      asked.push(options);
+      return rotation.start(options);
+    };
+    const audit: AuditRecord[] = [];
+    const mesh = sampleMesh({ rotation: { ...rotation, start } });
+    const answer = await post("/api/v1/rotation/start", { trustDomain: "mesh.example" }, { mesh, audit });
+    assert.equal(answer.status, 200);
+    assert.deepEqual(asked, [{ trustDomain: "mesh.example" }]);
+    assert.deepEqual(audit, [
+      {
+        user: "tester",
+        action: "startRotation",
+        path: "/api/v1/rotation/start",
+        body: { trustDomain: "mesh.example" },
+        outcome: "done",
+      },
+    ]);
+    for (const path of ["rollback", "finish"]) assert.equal((await post(`/api/v1/rotation/${path}`)).status, 200, path);
+  });
+
+  it("answer 409 with the reason where it makes no sense, and that is audited too", async () => {
+    const audit: AuditRecord[] = [];
+    const refuse = async () => ({ ok: false as const, reason: "nothing is under way" });
+    const mesh = sampleMesh({ rotation: sampleRotation({ rollBack: refuse }) });
+    const answer = await post("/api/v1/rotation/rollback", undefined, { mesh, audit });
+    assert.equal((await problemOf(answer)).detail, "nothing is under way");
+    assert.equal(answer.status, 409);
+    assert.equal(audit[0]?.outcome, "refused");
+  });
+
+  it("take no body that they do not know, and no GET", async () => {
+    const audit: AuditRecord[] = [];
+    for (const body of [{ trustdomain: "x" }, { trustDomain: "A B" }, { trustDomain: 1 }, [], null, "{"]) {
+      const answer = await post("/api/v1/rotation/start", body, { audit });
+      assert.equal((await problemOf(answer)).status, 400, JSON.stringify(body));
+    }
+    assert.equal((await post("/api/v1/rotation/start", "{}", { type: "text/plain" })).status, 415);
+    const got = await get("/api/v1/rotation/start");
+    assert.equal(got.status, 405);
+    assert.equal(got.headers.get("allow"), "POST");
+    assert.deepEqual(audit, []);
+  });
+
+  it("are for nobody without the token, nor for other origins", async () => {
+    const audit: AuditRecord[] = [];
+    const app = appOf(undefined, undefined, (record) => void audit.push(record));
+    for (const headers of [{ host: "localhost" }, { ...HEADERS, origin: "http://evil.example" }]) {
+      const answer = await app.request("/api/v1/rotation/start", { method: "POST", headers });
+      assert.ok([401, 403].includes(answer.status));
+    }
+    assert.deepEqual(audit, []);
+  });
+
+  it("give certificates as PEM to who asks for that, and never a key", async () => {
+    const pem = "application/pem-certificate-chain";
+    for (const path of ["/api/v1/certificates", "/api/v1/certificates/shop/web", "/api/v1/trust-bundle"]) {
+      const answer = await get(path, { accept: pem });
+      assert.equal(answer.headers.get("content-type"), pem);
+      const text = await answer.text();
+      assert.match(text, /^-----BEGIN CERTIFICATE-----\n/);
+      assert.doesNotMatch(text, /PRIVATE/);
+      assert.equal(
+        (await get(path, { accept: `${pem};q=0.5, application/json` })).headers.get("content-type"),
+        "application/json",
+      );
+    }
+    assert.equal((await get("/api/v1/certificates/shop/nobody", { accept: pem })).status, 404);
+    assert.equal((await get("/api/v1/status", { accept: pem })).status, 406);
+  });
+
+  it("give the trust bundle as SPIFFE has it", async () => {
+    const bundle = (await (await get("/api/v1/trust-bundle")).json()) as Record<string, unknown>;
+    assert.deepEqual(bundle, {
+      keys: [{ use: "x509-svid", kty: "EC", crv: "P-256", x: "eA", y: "eQ", x5c: ["MAA="] }],
+      spiffe_sequence: 3,
+      spiffe_refresh_hint: 60,
+    });
   });
 });

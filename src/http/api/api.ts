@@ -7,6 +7,7 @@ import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import * as v from "valibot";
 import type { Millis } from "../../core/base/millis.ts";
+import { isRecord } from "../../core/model/fields.ts";
 import { type Authorizer, requireToken, userOf } from "../authorization.ts";
 import { readJson } from "../body.ts";
 import { answerProblems, problem } from "../problem.ts";
@@ -86,6 +87,8 @@ function serveAction(app: Hono, action: Action, tell: ApiDeps["onAction"]): void
       return problem(406, `the answer is ${JSON_TYPE}, which the Accept header does not allow`);
     const body = await readBody(c);
     if (!body.ok) return problem(body.status, body.reason);
+    // A list would pass for an object without fields.
+    if (!isRecord(body.value)) return problem(400, "the body must be a JSON object");
     const parsed = v.safeParse(action.body, body.value);
     if (!parsed.success) return problem(400, `the body: ${issueText(parsed.issues[0])}`);
     const result = await runAudited(action, { user: userOf(c), body: parsed.output }, tell);
