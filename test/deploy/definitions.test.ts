@@ -85,7 +85,9 @@ describe("definition and parser", () => {
           const spec = example(specOf(schema), { kind, path: "spec", choice });
           const object = { apiVersion: `${group}/${name}`, kind, metadata: { name: "a", namespace: "b" }, spec };
           assert.equal(complaints(object), "", "the example is not valid itself");
-          assert.deepEqual(parseObject(object)?.findings, []);
+          // Fields that have no effect are known fields all the same.
+          const unknown = parseObject(object)?.findings.filter(({ code }) => code !== "mesh-config-no-effect");
+          assert.deepEqual(unknown, []);
         }
       });
     }
