@@ -122,6 +122,8 @@ function parts({ properties = {}, items, additionalProperties }: Node): [string,
 
 /** Values that mean something in fields whose schema is only "a text". */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/cipherSuites\[]/, "ECDHE-ECDSA-AES128-GCM-SHA256"],
+  [/ecdhCurves\[]/, "X25519"],
   [/(Timeout|Interval|timeout|interval|EjectionTime)$/, "1m"],
   [/ValidityDuration$|validityDuration$/, "24h"],
   [/osmLogLevel$/, "info"],
