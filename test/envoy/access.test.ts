@@ -107,6 +107,25 @@ describe("access", () => {
       const headers = { ...READER.headers, host: "elsewhere.test" };
       assert.equal((await mesh.get("people/alice", `${API}/books/7`, { headers })).status, 404);
     });
+    it("D1: takes a match with a name alone for any path and any method", async () => {
+      const any = httpRoutes({ namespace: "shop", name: "any-request" }, [{ name: "any" }]);
+      const target = trafficTarget({
+        namespace: "shop",
+        name: "bob-anything",
+        to: "api",
+        from: [BOB],
+        rules: [{ kind: "HTTPRouteGroup", name: "any-request", matches: ["any"] }],
+      });
+      await mesh.apply(any, target);
+      await mesh.eventually("bob is served", SOON, async () => {
+        assert.equal((await mesh.get("people/bob", `${API}/dapr/state`, { method: "DELETE" })).status, 200);
+      });
+      assert.equal((await mesh.get("people/bob", `${API}/`)).status, 200);
+      await mesh.delete(target, any);
+      await mesh.eventually("bob is refused", SOON, async () => {
+        assert.notEqual((await mesh.get("people/bob", `${API}/dapr/state`, { method: "DELETE" })).status, 200);
+      });
+    });
     it("normalises the path before it is matched", async () => {
       assert.equal((await mesh.get("people/alice", `${API}/x/../books/7`, READER)).status, 200);
     });

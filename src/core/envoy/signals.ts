@@ -37,9 +37,9 @@ const DESTINATION = {
 } as const;
 
 /**
- * What nobody touches any more, such as the counts of a pod that is gone, may be forgotten (see the bootstrap). Scopes
- * of one prefix have their counts in common, so these go on when a listener is replaced. Not by `sharing_name`: Envoy
- * 1.40 ends with a fault when several loggers have one.
+ * Scopes of one prefix have their counts in common, so these go on when a listener is replaced. Not by `sharing_name`:
+ * Envoy 1.40 ends with a fault when several loggers have one. What nobody touches any more, such as the counts of a pod
+ * that is gone, may be forgotten, if the bootstrap has a `stats_eviction_interval`.
  */
 const SCOPE = { prefix: "osm", enable_eviction: true };
 
