@@ -100,8 +100,11 @@ describe("ingress", () => {
   const under = async (spec: IngressSpec, check: () => Promise<void>, ...more: readonly Manifest[]) => {
     const object = ingressBackend({ namespace: "httpbin", name: "in" }, spec);
     await mesh.apply(object, ...more);
-    await check();
-    await mesh.delete(object, ...more);
+    try {
+      await check();
+    } finally {
+      await mesh.delete(object, ...more);
+    }
     await mesh.eventually("it is closed again", 15_000, () => isClosed(GATEWAY));
   };
   const findings = async (): Promise<string> => (await mesh.osm("status")).stdout;

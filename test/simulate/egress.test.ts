@@ -1,6 +1,7 @@
 /** What Egress objects let an application reach outside the mesh, and what they do not (dataplane spec 2.14, 2.18). */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { compileObjects } from "./compiled.ts";
 import {
   addressOf,
   type EgressOptions,
@@ -222,6 +223,25 @@ describe("several Egress objects on one port", () => {
     assert.deepEqual(codes([setting, limited, again]), ["egress-conflict shop/c spec.matches"]);
     assert.deepEqual(codes([limited]), ["egress-setting-missing shop/a spec.matches[0].name"]);
     assert.equal(shop(limited).call("shop/web", "tls://site.out:443"), "refused");
+  });
+});
+
+describe("an Egress with limits", () => {
+  it("closes connections that are silent for too long", () => {
+    const setting: RawObject = {
+      kind: "UpstreamTrafficSetting",
+      apiVersion: "policy.openservicemesh.io/v1alpha1",
+      metadata: { namespace: "shop", name: "quick" },
+      spec: { host: "site.out", connectionSettings: { tcp: { idleTimeout: "5s" } } },
+    };
+    const silences = (...objects: readonly RawObject[]) => {
+      const { proxies } = compileObjects([...SHOP, ...objects]).mesh;
+      const web = [...proxies.values()].find((one) => one.pod.meta.name === "web");
+      return web?.ir.outbound?.egress.map(({ target }) => target.kind !== "http" && target.silence);
+    };
+    const open = { from, hosts: ["site.out"], ports: { 443: "https", 5432: "tcp" } };
+    assert.deepEqual(silences(setting, egress("shop/e", { ...open, setting: "quick" })), [5000, 5000]);
+    assert.deepEqual(silences(setting, egress("shop/e", open)), [undefined, undefined]);
   });
 });
 

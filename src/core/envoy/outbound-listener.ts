@@ -113,7 +113,7 @@ function egressChain(observation: Observation, { name, port, ranges, target }: E
     filters: [
       target.kind === "http"
         ? httpByRouteTable(observation, { routeTable: target.routeTable, paths: target.paths })
-        : tcpToOne(`egress-tcp-proxy.${target.cluster}`, target.cluster),
+        : tcpToOne(`egress-tcp-proxy.${target.cluster}`, target.cluster, target.silence),
     ],
   });
 }

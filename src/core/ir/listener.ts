@@ -39,9 +39,19 @@ export interface EgressChain {
   readonly target: /** Requests in clear text. `decided`: a rule looks at their paths. */
     | { readonly kind: "http"; readonly routeTable: string; readonly paths: "decided" | "open" }
     /** TLS to one of the names, not opened. `any`: also without a name. */
-    | { readonly kind: "tls"; readonly serverNames: "any" | NonEmpty<string>; readonly cluster: string }
+    | {
+        readonly kind: "tls";
+        readonly serverNames: "any" | NonEmpty<string>;
+        readonly cluster: string;
+        readonly silence?: Silence;
+      }
     /** `of`: where HTTP has a chain beside it, one chain takes what is clear text otherwise, and one what is TLS. */
-    | { readonly kind: "tcp"; readonly of: "all" | "clear" | "tls"; readonly cluster: string };
+    | {
+        readonly kind: "tcp";
+        readonly of: "all" | "clear" | "tls";
+        readonly cluster: string;
+        readonly silence?: Silence;
+      };
 }
 
 export interface OutboundListener {

@@ -5,7 +5,7 @@
  */
 import { EVERYWHERE, rangeText } from "../graph/address-range.ts";
 import type { EgressNode } from "../graph/egress.ts";
-import type { AddressRange, EgressChain } from "../ir/listener.ts";
+import type { AddressRange, EgressChain, Silence } from "../ir/listener.ts";
 import type { NonEmpty } from "../ir/protocol.ts";
 import { ANY_SERVER, type EgressArea, type EgressPortPlan } from "./egress-areas.ts";
 
@@ -38,11 +38,17 @@ export function httpGroups({ port, areas }: EgressPortPlan, filters: (host: stri
   });
 }
 
-type ClusterOf = (node: EgressNode) => string;
+/** Where the connections go that a node decides about. */
+export interface Stream {
+  readonly cluster: string;
+  readonly silence?: Silence;
+}
 
-export function tlsChains({ port, areas }: EgressPortPlan, clusterOf: ClusterOf): readonly EgressChain[] {
+type StreamOf = (node: EgressNode) => Stream;
+
+export function tlsChains({ port, areas }: EgressPortPlan, streamOf: StreamOf): readonly EgressChain[] {
   const groups = grouped(areas, ({ tls }) => {
-    const alike = Map.groupBy(tls, ([name, node]) => `${name === ANY_SERVER} ${clusterOf(node)}`);
+    const alike = Map.groupBy(tls, ([name, node]) => `${name === ANY_SERVER} ${streamOf(node).cluster}`);
     return [...alike].flatMap(([key, servers]) => {
       const [first, ...rest] = servers.map(([name]) => name);
       return first === undefined
@@ -55,17 +61,17 @@ export function tlsChains({ port, areas }: EgressPortPlan, clusterOf: ClusterOf)
     if (node === undefined) return [];
     const suffix = i === 0 ? "" : `.${rangeText(of[0].range)}.${names[0] === ANY_SERVER ? "any" : names[0]}`;
     const serverNames = names[0] === ANY_SERVER ? "any" : names;
-    const target = { kind: "tls", serverNames, cluster: clusterOf(node) } as const;
+    const target = { kind: "tls", serverNames, ...streamOf(node) } as const;
     return [{ name: `egress-https.${port}${suffix}`, port, ranges: rangesOf(of), target }];
   });
 }
 
-export function tcpChains({ port, areas, serverFirst }: EgressPortPlan, clusterOf: ClusterOf): readonly EgressChain[] {
+export function tcpChains({ port, areas, serverFirst }: EgressPortPlan, streamOf: StreamOf): readonly EgressChain[] {
   const groups = grouped(areas, (area) => {
-    const cluster = area.tcp && clusterOf(area.tcp);
-    return cluster === undefined
+    const stream = area.tcp && streamOf(area.tcp);
+    return stream === undefined
       ? []
-      : connectionsOf(area).map((of) => ({ key: `${of} ${cluster}`, shared: { of, cluster } }));
+      : connectionsOf(area).map((of) => ({ key: `${of} ${stream.cluster}`, shared: { of, ...stream } }));
   });
   const name = `egress-${serverFirst ? "tcp-server-first" : "tcp"}.${port}`;
   return groups.map(({ areas: of, shared }, i) => ({

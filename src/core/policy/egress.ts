@@ -14,9 +14,9 @@ import type { EgressChain } from "../ir/listener.ts";
 import type { RouteTable, VirtualHost } from "../ir/route.ts";
 import type { ConnectionLimits, HostUpstream, OriginalUpstream } from "../ir/upstream.ts";
 import { toRouteMatches } from "./access.ts";
-import { limitsOf } from "./connection-limits.ts";
+import { limitsOf, silenceOf } from "./connection-limits.ts";
 import { type EgressPortPlan, planPort } from "./egress-areas.ts";
-import { httpGroups, tcpChains, tlsChains } from "./egress-chains.ts";
+import { httpGroups, type Stream, tcpChains, tlsChains } from "./egress-chains.ts";
 import type { Sharing } from "./sharing.ts";
 
 type EgressUpstream = HostUpstream | OriginalUpstream;
@@ -67,8 +67,11 @@ type PortParts = Pick<EgressIr, "chains" | "routeTables" | "upstreams">;
 function resolvePort(plan: EgressPortPlan, { parts }: Sharing): PortParts {
   const groups = httpGroups(plan, (host) => plan.owners.get(host)?.matches !== undefined);
   const streams = originalUpstreams(plan);
-  const clusterOf = (node: EgressNode): string => streams.get(node)?.name ?? "";
-  const chains = [...groups.map(({ chain }) => chain), ...tlsChains(plan, clusterOf), ...tcpChains(plan, clusterOf)];
+  const streamOf = (node: EgressNode): Stream => {
+    const silence = node.setting && silenceOf(node.setting);
+    return { cluster: streams.get(node)?.name ?? "", ...(silence !== undefined && { silence }) };
+  };
+  const chains = [...groups.map(({ chain }) => chain), ...tlsChains(plan, streamOf), ...tcpChains(plan, streamOf)];
   const used = new Set(groups.flatMap(({ hosts }) => hosts));
   const hosts = [...plan.owners]
     .filter(([host]) => used.has(host))
