@@ -11,14 +11,6 @@ import type { Millis } from "../core/base/millis.ts";
 
 export type CertificateClass = "root" | "service" | "proxy" | "xds-server" | "webhook-server";
 
-export const CERTIFICATE_CLASSES: readonly CertificateClass[] = [
-  "root",
-  "service",
-  "proxy",
-  "xds-server",
-  "webhook-server",
-];
-
 /** A certificate in force. `proxy`: a service certificate as a proxy holds it. */
 export interface Watched {
   readonly class: CertificateClass;
