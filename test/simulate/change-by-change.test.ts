@@ -74,7 +74,7 @@ function resultOf(compiler: ReturnType<typeof createCompiler>, mesh: ReturnType<
   return { told: { bytes: Object.fromEntries(bytes), findings: mesh.findings }, irs };
 }
 
-const runs = { numRuns: Number(process.env["LAW_RUNS"] ?? 15) };
+const runs = { numRuns: Number(process.env["LAW_RUNS"] ?? 8) };
 
 describe("a compile after a change", () => {
   it("gives the bytes and findings of a compile from nothing", () => {

@@ -6,7 +6,7 @@ import { anyWorld } from "./any-world.ts";
 import { compileObjects } from "./compiled.ts";
 import type { RawObject } from "./objects.ts";
 
-const runs = { numRuns: Number(process.env["LAW_RUNS"] ?? 40) };
+const runs = { numRuns: Number(process.env["LAW_RUNS"] ?? 25) };
 
 describe("the edge of the mesh", () => {
   it("makes no two chains that match alike, and names nothing that is not there", () => {
