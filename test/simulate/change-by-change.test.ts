@@ -77,7 +77,7 @@ function resultOf(compiler: ReturnType<typeof createCompiler>, mesh: ReturnType<
 const runs = { numRuns: Number(process.env["LAW_RUNS"] ?? 8) };
 
 describe("a compile after a change", () => {
-  it("gives the bytes and findings of a compile from nothing", () => {
+  it("gives the bytes and findings of a compile from nothing", { timeout: 60_000 }, () => {
     const law = fc.property(history, (states) => {
       const compile = createEngine();
       for (const state of states) assert.deepEqual(compile(state).told, fromNothing(state).told);
