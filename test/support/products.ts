@@ -1,6 +1,6 @@
 /**
- * Products of others that tests talk to, fetched into the cache and installed nowhere: Zipkin through Maven, Prometheus and etcd
- * from Debian's packages.
+ * Products of others that tests talk to, fetched into the cache and installed nowhere: Zipkin through Maven, Prometheus
+ * and etcd from Debian's packages.
  *
  * @module
  */
