@@ -1,0 +1,20 @@
+/**
+ * An HTTP server with moods: `bun test/support/moody-server.ts PORT`. `?ms=N` answers after N milliseconds, `?status=N`
+ * with that status. `STATUS` in the environment is the status of all answers; `IDENTITY` is told in each.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+
+const { STATUS = "200", IDENTITY = "moody" } = process.env;
+
+const server = createServer((request, response) => {
+  const query = new URL(request.url ?? "/", "http://moody").searchParams;
+  const status = Number(query.get("status") ?? STATUS);
+  setTimeout(
+    () => response.writeHead(status, { identity: IDENTITY }).end(`${IDENTITY}\n`),
+    Number(query.get("ms") ?? "0"),
+  );
+});
+server.keepAliveTimeout = 3_600_000;
+server.listen(Number(process.argv[2]), "0.0.0.0");
