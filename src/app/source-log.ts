@@ -23,7 +23,11 @@ export interface FollowedSource {
 }
 
 /** @returns Its end. */
-export function logSource(source: FollowedSource, log: Pick<Logger, "info" | "error">, gather: Millis = GATHER): () => void {
+export function logSource(
+  source: FollowedSource,
+  log: Pick<Logger, "info" | "error">,
+  gather: Millis = GATHER,
+): () => void {
   const told = new Map<string, KindState>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
