@@ -103,7 +103,7 @@ async function leaveOrphans(): Promise<void> {
 }
 
 describe("a bootstrap Secret", () => {
-  it("belongs to its pod, and goes with it", WAIT, async () => {
+  it("belongs to its pod, and goes with it [e2e_garbage_collector]", WAIT, async () => {
     await apply(pod(at("brief")));
     const { metadata } = await untilPodReady(at("brief"));
     const uuid = metadata.labels[UUID_LABEL];
@@ -224,7 +224,7 @@ async function toldByControlPlane(): Promise<readonly string[]> {
   }
 }
 
-describe("versions of TLS", () => {
+describe("versions of TLS [e2e_envoy_max_mtls_version]", () => {
   for (const [setting, version] of [
     ["TLSv1_2", "TLSv1.2"],
     ["TLSv1_3", "TLSv1.3"],

@@ -77,7 +77,7 @@ describe("by annotation", () => {
     assert.equal(await reaches(`${OUTSIDE}/near`, "plain", 8081), false);
   });
 
-  it("ports to call are excluded", WAIT, async () => {
+  it("ports to call are excluded [e2e_port_exclusion]", WAIT, async () => {
     assert.equal(await reaches(`${MESHED}/ports`, "near", 8081), true);
     assert.equal(await reaches(`${MESHED}/ports`, "near", 8080), false);
   });
@@ -117,7 +117,7 @@ describe("by MeshConfig", () => {
     await untilRunning(inMesh("later"));
   }, WAIT);
 
-  it("ports and ranges are excluded for pods to come", WAIT, async () => {
+  it("E12: ports and ranges are excluded for pods to come [e2e_port_exclusion, e2e_ip_exclusion]", WAIT, async () => {
     assert.equal(await reaches(`${MESHED}/later`, "near", 8080), true, "the range");
     assert.equal(await reaches(`${MESHED}/later`, "far", 8081), true, "the port");
     assert.equal(await reaches(`${MESHED}/later`, "far", 8080), false);

@@ -161,23 +161,29 @@ describe("a pod is refused, and told why,", () => {
 });
 
 describe("MeshConfig", () => {
-  it("gives resources, log level and image to the sidecars of pods to come", WAIT, async () => {
-    const resources = { limits: { cpu: "2", memory: "128M" }, requests: { cpu: "100m", memory: "64M" } };
-    await patchMeshConfig({ sidecar: { resources, logLevel: "debug", envoyImage: IMAGES.envoy.replace("-v", "-w") } });
-    const tried = await untilTried("settings are in force", (state) => sidecarOf(state)?.args?.[1] === "debug");
-    assert.deepEqual(sidecarOf(tried)?.image, IMAGES.envoy.replace("-v", "-w"));
+  it(
+    "gives resources, log level and image to the sidecars of pods to come [e2e_proxy_resource_limits]",
+    WAIT,
+    async () => {
+      const resources = { limits: { cpu: "2", memory: "128M" }, requests: { cpu: "100m", memory: "64M" } };
+      await patchMeshConfig({
+        sidecar: { resources, logLevel: "debug", envoyImage: IMAGES.envoy.replace("-v", "-w") },
+      });
+      const tried = await untilTried("settings are in force", (state) => sidecarOf(state)?.args?.[1] === "debug");
+      assert.deepEqual(sidecarOf(tried)?.image, IMAGES.envoy.replace("-v", "-w"));
 
-    await patchMeshConfig({ sidecar: { envoyImage: null } });
-    await untilTried("the image is as before", (state) => sidecarOf(state)?.image === IMAGES.envoy);
-    await apply(pod(at("limited")));
-    const limited = await untilPodReady(at("limited"));
-    assert.deepEqual(sidecarOf(limited)?.resources, resources);
-    assert.match(await kubectl(["-n", NAMESPACE, "logs", "limited", "-c", "envoy"]), /\[debug\]/);
+      await patchMeshConfig({ sidecar: { envoyImage: null } });
+      await untilTried("the image is as before", (state) => sidecarOf(state)?.image === IMAGES.envoy);
+      await apply(pod(at("limited")));
+      const limited = await untilPodReady(at("limited"));
+      assert.deepEqual(sidecarOf(limited)?.resources, resources);
+      assert.match(await kubectl(["-n", NAMESPACE, "logs", "limited", "-c", "envoy"]), /\[debug\]/);
 
-    await patchMeshConfig({ sidecar: SIDECAR_DEFAULTS });
-    const after = await untilTried("settings are as before", (state) => sidecarOf(state)?.args?.[1] === "error");
-    assert.deepEqual(sidecarOf(after)?.resources, {});
-  });
+      await patchMeshConfig({ sidecar: SIDECAR_DEFAULTS });
+      const after = await untilTried("settings are as before", (state) => sidecarOf(state)?.args?.[1] === "error");
+      assert.deepEqual(sidecarOf(after)?.resources, {});
+    },
+  );
 });
 
 describe("metrics of a namespace", () => {

@@ -100,7 +100,7 @@ before(async () => {
 }, WAIT);
 after(async () => await deleteNamespaces(NAMESPACE));
 
-describe("probes of all kinds in one pod", () => {
+describe("probes of all kinds in one pod [e2e_health_probe]", () => {
   it("that are answered make it ready, and restart nothing", WAIT, async () => {
     const state = await untilPodReady(at("good"));
     for (const kind of KINDS) assert.equal(stateOf(state, kind)?.restartCount, 0, `${kind} was restarted`);

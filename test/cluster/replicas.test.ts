@@ -74,27 +74,31 @@ async function createPods(done: () => boolean): Promise<{ readonly created: numb
 }
 
 describe("one replica", () => {
-  it("is restarted under load: no request fails, and no proxy is sent anything again", WAIT, async () => {
-    await scaleControlPlane(1);
-    await allConnected();
-    await resetLoad(NS);
-    const endpoints = await endpointVersions();
-    const [old = ""] = await replicas();
-    await kubectl(["-n", MESH_NAMESPACE, "delete", "pod", old, "--wait=false"]);
-    const [next = ""] = await eventually("another replica", 120, async () => {
-      const ready = await settledReplicas(1);
-      assert.notEqual(ready[0], old);
-      return ready;
-    });
-    const proxies = await allConnected();
-    assert.ok(proxies >= 4, `only ${proxies} proxies`);
-    const { endpoints: sentEndpoints = 0, ...others } = await sentBy(next);
-    assert.deepEqual(others, {}, "it sent what its proxies had already");
-    // Endpoints that came or went meanwhile are rightly sent.
-    if ((await endpointVersions()) === endpoints) assert.equal(sentEndpoints, 0);
-    assert.equal(await metricOf(next, "osm_proxy_in_sync_count"), proxies);
-    await expectNoFailure(NS, 10);
-  });
+  it(
+    "is restarted under load: no request fails, and no proxy is sent anything again [e2e_controller_restart]",
+    WAIT,
+    async () => {
+      await scaleControlPlane(1);
+      await allConnected();
+      await resetLoad(NS);
+      const endpoints = await endpointVersions();
+      const [old = ""] = await replicas();
+      await kubectl(["-n", MESH_NAMESPACE, "delete", "pod", old, "--wait=false"]);
+      const [next = ""] = await eventually("another replica", 120, async () => {
+        const ready = await settledReplicas(1);
+        assert.notEqual(ready[0], old);
+        return ready;
+      });
+      const proxies = await allConnected();
+      assert.ok(proxies >= 4, `only ${proxies} proxies`);
+      const { endpoints: sentEndpoints = 0, ...others } = await sentBy(next);
+      assert.deepEqual(others, {}, "it sent what its proxies had already");
+      // Endpoints that came or went meanwhile are rightly sent.
+      if ((await endpointVersions()) === endpoints) assert.equal(sentEndpoints, 0);
+      assert.equal(await metricOf(next, "osm_proxy_in_sync_count"), proxies);
+      await expectNoFailure(NS, 10);
+    },
+  );
 });
 
 describe("several replicas", () => {
@@ -273,7 +277,7 @@ describe("webhook configurations", () => {
 });
 
 describe("installed anew", () => {
-  it("takes over what there was: proxies keep on, and pods are injected", WAIT, async () => {
+  it("takes over what there was: proxies keep on, and pods are injected [e2e_osm_reinstall]", WAIT, async () => {
     const root = () =>
       kubectl(["-n", MESH_NAMESPACE, "get", "secret", "osm-ca-bundle", "-o", "jsonpath={.data.ca\\.crt}"]);
     const before = await root();

@@ -103,24 +103,28 @@ describe("in SMI mode", () => {
     for (const { name } of [LONE, SERVED]) await settlesAt(`${CLIENTS}/${name}`, SERVER_URL, REFUSED);
   });
 
-  it("resets a client without a proxy", WAIT, async () => {
+  it("resets a client without a proxy [e2e_permissive]", WAIT, async () => {
     await settlesAt(STRANGER, SERVER_URL, RESET);
   });
 
   for (const [what, url] of Object.entries(URLS)) {
-    it(`lets ${what} be called with a TrafficTarget, by clients with and without a Service`, WAIT, async () => {
-      await apply(...POLICIES);
-      for (const { name } of [LONE, SERVED]) {
-        const [first] = await settlesAt(`${CLIENTS}/${name}`, url, "200");
-        assert.equal(first?.headers["server"], "envoy");
-        assert.ok(first.headers["x-envoy-upstream-service-time"], "the answer came through Envoy");
-      }
-    });
+    it(
+      `lets ${what} be called with a TrafficTarget, by clients with and without a Service [e2e_client_server_connectivity]`,
+      WAIT,
+      async () => {
+        await apply(...POLICIES);
+        for (const { name } of [LONE, SERVED]) {
+          const [first] = await settlesAt(`${CLIENTS}/${name}`, url, "200");
+          assert.equal(first?.headers["server"], "envoy");
+          assert.ok(first.headers["x-envoy-upstream-service-time"], "the answer came through Envoy");
+        }
+      },
+    );
   }
 
   for (const what of ["a Service with an address", "a headless Service"] as const) {
     it(
-      `every one of ${CALLERS.length * CLIENT_PODS} client pods sees all ${SERVER_PODS} pods of ${what}`,
+      `every one of ${CALLERS.length * CLIENT_PODS} client pods sees all ${SERVER_PODS} pods of ${what} [e2e_deployment_client_server, e2e_deployment_client_headless_server]`,
       WAIT,
       async () => {
         const servers = await podsOf({ namespace: SERVERS, name: "server" });
@@ -144,32 +148,36 @@ describe("in SMI mode", () => {
 });
 
 describe("in permissive mode", () => {
-  it("lets all members call all, and no one else", WAIT, async () => {
+  it("lets all members call all, and no one else [e2e_permissive]", WAIT, async () => {
     await setMode("permissive");
     for (const { name } of [LONE, SERVED])
       for (const url of Object.values(URLS)) await settlesAt(`${CLIENTS}/${name}`, url, "200");
     await settlesAt(STRANGER, SERVER_URL, RESET);
   });
 
-  it("denies no request of any client while it is switched to SMI with policies, and back", WAIT, async () => {
-    await apply(...POLICIES);
-    await Promise.all([LONE, SERVED].map(({ name }) => settlesAt(`${CLIENTS}/${name}`, SERVER_URL, "200")));
-    const load = { kind: "load", url: SERVER_URL, perSecond: PER_SECOND, seconds: 24 } as const;
-    const callers = await Promise.all([LONE, SERVED].map(podsOf));
-    const pods = callers.flatMap((names) => names.slice(0, 2)).map((name) => `${CLIENTS}/pod/${name}`);
-    const loads = pods.map((pod) => perform(pod, load));
-    for (const mode of ["smi", "permissive", "smi"] as const) {
-      await new Promise((resolve) => setTimeout(resolve, 5000));
-      await setMode(mode);
-    }
-    for (const { requests, outcomes, failures } of await Promise.all(loads)) {
-      assert.deepEqual(failures, []);
-      assert.deepEqual(outcomes, { "200": requests });
-      // A third of what was due: a machine may be busy, and the switch must still have been seen.
-      assert.ok(requests > (PER_SECOND * load.seconds) / 3, `only ${requests} requests`);
-    }
-    // That the last switch did take effect: what only permissive mode allowed is gone.
-    await remove(...POLICIES);
-    await settlesAt(`${CLIENTS}/lone`, SERVER_URL, REFUSED);
-  });
+  it(
+    "denies no request of any client while it is switched to SMI with policies, and back [e2e_permissive_smi_switching]",
+    WAIT,
+    async () => {
+      await apply(...POLICIES);
+      await Promise.all([LONE, SERVED].map(({ name }) => settlesAt(`${CLIENTS}/${name}`, SERVER_URL, "200")));
+      const load = { kind: "load", url: SERVER_URL, perSecond: PER_SECOND, seconds: 24 } as const;
+      const callers = await Promise.all([LONE, SERVED].map(podsOf));
+      const pods = callers.flatMap((names) => names.slice(0, 2)).map((name) => `${CLIENTS}/pod/${name}`);
+      const loads = pods.map((pod) => perform(pod, load));
+      for (const mode of ["smi", "permissive", "smi"] as const) {
+        await new Promise((resolve) => setTimeout(resolve, 5000));
+        await setMode(mode);
+      }
+      for (const { requests, outcomes, failures } of await Promise.all(loads)) {
+        assert.deepEqual(failures, []);
+        assert.deepEqual(outcomes, { "200": requests });
+        // A third of what was due: a machine may be busy, and the switch must still have been seen.
+        assert.ok(requests > (PER_SECOND * load.seconds) / 3, `only ${requests} requests`);
+      }
+      // That the last switch did take effect: what only permissive mode allowed is gone.
+      await remove(...POLICIES);
+      await settlesAt(`${CLIENTS}/lone`, SERVER_URL, REFUSED);
+    },
+  );
 });

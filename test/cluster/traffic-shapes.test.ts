@@ -81,7 +81,7 @@ function ignoredNamespace() {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name: IGNORED, labels, annotations } };
 }
 
-describe("a Service of two ports", () => {
+describe("a Service of two ports [e2e_multiple_ports_per_service]", () => {
   it("serves HTTP on the one and TCP on the other, neither the port of the pod", WAIT, async () => {
     await setMode("permissive");
     await settlesAt(POD, `http://multi.${FQDN}/x`, "200");
@@ -92,7 +92,7 @@ describe("a Service of two ports", () => {
   });
 });
 
-describe("a pod of two Services", () => {
+describe("a pod of two Services [e2e_multiple_services_per_pod]", () => {
   it("is called through both by one TrafficTarget, and through none without", WAIT, async () => {
     const urls = [`http://multi.${FQDN}/x`, `http://also-multi.${FQDN}:8081/x`];
     await setMode("smi");
@@ -130,7 +130,7 @@ describe("a StatefulSet behind a headless Service", () => {
   });
 });
 
-describe("an ignored namespace", () => {
+describe("an ignored namespace [e2e_ignore_namespace]", () => {
   it("has pods without a proxy, whatever its other labels say", WAIT, async () => {
     const path = "jsonpath={.items[*].spec.containers[*].name} {.items[*].spec.initContainers[*].name}";
     const said = await kubectl(["-n", IGNORED, "get", "pods", "-o", path]);

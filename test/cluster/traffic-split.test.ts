@@ -113,7 +113,7 @@ async function greetedBy(service: string, ...names: readonly string[]): Promise<
   });
 }
 
-describe("TrafficSplit in SMI mode", () => {
+describe("TrafficSplit in SMI mode [e2e_trafficsplit]", () => {
   it("divides HTTP among all pods of its backends", WAIT, async () => {
     await apply(STORE);
     await answeredBy("store", "one", "two", "three");
@@ -129,12 +129,16 @@ describe("TrafficSplit in SMI mode", () => {
     await answeredBy("store", "two");
   });
 
-  it("divides among backends of one service account, by one TrafficTarget", WAIT, async () => {
-    await apply(TWINS);
-    await answeredBy("twins", "two", "three");
-    await apply(split("twins", { two: 0, three: 100 }));
-    await answeredBy("twins", "three");
-  });
+  it(
+    "divides among backends of one service account, by one TrafficTarget [e2e_trafficsplit_same_sa]",
+    WAIT,
+    async () => {
+      await apply(TWINS);
+      await answeredBy("twins", "two", "three");
+      await apply(split("twins", { two: 0, three: 100 }));
+      await answeredBy("twins", "three");
+    },
+  );
 
   it("divides TCP among all pods of its backends, and leaves these to be called directly", WAIT, async () => {
     await apply(LINE);
@@ -144,13 +148,17 @@ describe("TrafficSplit in SMI mode", () => {
     await greetedBy("line-one", "one");
   });
 
-  it("whose root is a backend of its own makes no loop, in HTTP and TCP", WAIT, async () => {
-    await apply(split("store", { store: 100 }), split("line", { line: 100 }));
-    await answeredBy("store", "one", "two", "three");
-    await greetedBy("line", "one", "two", "three");
-    await apply(split("store", { store: 50, one: 50 }));
-    await answeredBy("store", "one", "two", "three");
-  });
+  it(
+    "whose root is a backend of its own makes no loop, in HTTP and TCP [e2e_trafficsplit_recursive_split]",
+    WAIT,
+    async () => {
+      await apply(split("store", { store: 100 }), split("line", { line: 100 }));
+      await answeredBy("store", "one", "two", "three");
+      await greetedBy("line", "one", "two", "three");
+      await apply(split("store", { store: 50, one: 50 }));
+      await answeredBy("store", "one", "two", "three");
+    },
+  );
 });
 
 describe("TrafficSplit in permissive mode", () => {

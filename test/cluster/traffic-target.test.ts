@@ -50,7 +50,7 @@ before(async () => {
 }, WAIT);
 after(async () => await deleteNamespaces(SERVERS, CLIENTS, UNMONITORED), WAIT);
 
-describe("paths of a TrafficTarget", () => {
+describe("paths of a TrafficTarget [e2e_smi_traffic_target]", () => {
   it("gives each client its own path, 403 for the other's, 404 for no one's", WAIT, async () => {
     for (const [who, own, other] of [
       ["reader", "/read", "/write"],
@@ -70,7 +70,7 @@ describe("paths of a TrafficTarget", () => {
   });
 });
 
-describe("a TrafficTarget in another namespace than its destination", () => {
+describe("a TrafficTarget in another namespace than its destination [e2e_smi_traffic_target, e2e_validate_smi_traffic_target]", () => {
   const create = (object: object) => kubectlComplaint(["create", "-f", "-"], JSON.stringify(object));
 
   it("is refused in a monitored namespace, with a reason", WAIT, async () => {

@@ -96,7 +96,7 @@ async function say(service: string, port: number, path = SAY, trust?: string) {
 
 const ECHOED = { status: 200, grpcStatus: "0", message: "hello", error: "" };
 
-describe("TCP in SMI mode", () => {
+describe("TCP in SMI mode [e2e_tcp_client_server]", () => {
   it("is refused without a TrafficTarget", WAIT, async () => {
     await eventually("nothing", SOON, () => expectNothing("echo", 9000));
   });
@@ -107,7 +107,7 @@ describe("TCP in SMI mode", () => {
     await expectNothing("banner", 9100);
   });
 
-  it("passes to a server that speaks first", WAIT, async () => {
+  it("passes to a server that speaks first [e2e_tcp_server_first]", WAIT, async () => {
     await apply(...BANNER_TARGET);
     await eventually("a banner", SOON, expectBanner);
   });
@@ -120,7 +120,7 @@ describe("TCP in SMI mode", () => {
 });
 
 describe("gRPC in SMI mode", () => {
-  it("passes in clear text by its HTTP route, and by no other", WAIT, async () => {
+  it("passes in clear text by its HTTP route, and by no other [e2e_grpc_insecure_origination]", WAIT, async () => {
     await apply(...RPC_TARGET);
     await eventually("an answer", SOON, async () => assert.partialDeepStrictEqual(await say("rpc", 9200), ECHOED));
     const other = await say("rpc", 9200, "/osm.demo.Echo/Shout");
@@ -128,7 +128,7 @@ describe("gRPC in SMI mode", () => {
     assert.equal(other.message, "");
   });
 
-  it("passes as TCP where the application makes its TLS itself", WAIT, async () => {
+  it("passes as TCP where the application makes its TLS itself [e2e_grpc_secure_origination]", WAIT, async () => {
     await apply(...SECURE_TARGET);
     await eventually("an answer", SOON, async () =>
       assert.partialDeepStrictEqual(await say("secure-rpc", 9001, SAY, root.pem), ECHOED),

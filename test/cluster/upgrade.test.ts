@@ -39,7 +39,7 @@ after(async () => {
   await kubectl(["apply", "-f", join(DEPLOY, "osm.yaml")]);
 }, WAIT);
 
-describe("upgrade.md", () => {
+describe("upgrade.md [e2e_upgrade]", () => {
   it("leaves settings, policies and the root as they were, and takes over the rest", WAIT, async () => {
     const untouched = ["secret/osm-ca-bundle -n osm-system", ...OLD_OBJECTS.map(address)];
     const kept = await Promise.all(untouched.map(versionOfStored));

@@ -101,7 +101,7 @@ describe("egress", () => {
     assert.equal((await tls()).error, "ECONNREFUSED");
   });
 
-  it("E1: is open to everything, untouched, while the MeshConfig says so, whatever Egress objects say", async () => {
+  it("E1: is open to everything, untouched, while the MeshConfig says so, whatever Egress objects say [e2e_egress]", async () => {
     const narrow = egress(
       { namespace: "curl", name: "narrow" },
       { from, hosts: [OTHER], ports: { 80: "http" }, routes: ["none"] },
@@ -118,7 +118,7 @@ describe("egress", () => {
     await mesh.eventually("closed again", 10_000, () => refused("/get"));
   });
 
-  it("E4, E5: opens an http port to a host, for its source alone, until it is deleted", async () => {
+  it("E4, E5: opens an http port to a host, for its source alone, until it is deleted [e2e_egress_policy]", async () => {
     const open = egress({ namespace: "curl", name: "httpbin-80" }, { from, hosts: [HOST], ports: { 80: "http" } });
     await under([open], async () => {
       await becomes(200, "/get");
@@ -147,7 +147,7 @@ describe("egress", () => {
     assert.equal((await tls()).error, "ECONNREFUSED");
   });
 
-  it("E8, E9: opens a tcp port to every address, until it is deleted", async () => {
+  it("E8, E9: opens a tcp port to every address, until it is deleted [e2e_tcp_egress]", async () => {
     const open = egress({ namespace: "curl", name: "tcp-443" }, { from, ports: { 443: "tcp" } });
     await under([open], async () => {
       await tlsBecomes(200);

@@ -167,7 +167,7 @@ describe("ingress", () => {
     );
   });
 
-  it("I3: lets in the gateway by the certificate that the MeshConfig asks for, and no one without", async () => {
+  it("I3: lets in the gateway by the certificate that the MeshConfig asks for, and no one without [e2e_ingressbackend]", async () => {
     const spec = { backends: [{ ...BACKEND, protocol: "https" } as const], sources: [FROM_GATEWAY, AS(PRINCIPAL)] };
     await under(spec, async () => {
       await tlsBecomes(200);

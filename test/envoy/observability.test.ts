@@ -233,7 +233,7 @@ describe("observability", () => {
       await load;
     });
 
-    it("M2: it sees each pair of workloads, and applications see nothing of it", {
+    it("M2: it sees each pair of workloads, and applications see nothing of it [e2e_metrics]", {
       skip: obstacle ?? false,
     }, async () => {
       const { headers } = await mesh.get(BUYER, `${WEB}/status/404`);

@@ -72,7 +72,7 @@ describe("Retry and times", () => {
   }
 
   describe("Retry", () => {
-    it("R1: repeats as often as it says, and gives the last answer", async () => {
+    it("R1: repeats as often as it says, and gives the last answer [e2e_retry_policy]", async () => {
       assert.deepEqual(await added(CLIENT, "/?status=503"), { status: 503, counts: [5, 5, 0, 1, 0, 0] });
     });
 

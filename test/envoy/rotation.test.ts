@@ -120,7 +120,7 @@ describe("a rotation of the root", () => {
   });
   after(() => mesh?.stop());
 
-  it("moves all proxies to the new root, without a failed request", async () => {
+  it("X2: moves all proxies to the new root, without a failed request", async () => {
     const first = await issuersHeld(mesh, CALLER);
     await underLoad(mesh, 20, async () => {
       const said = await mustCertificate(mesh, "rotate", "--timeout", "40s");
