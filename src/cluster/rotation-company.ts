@@ -46,6 +46,13 @@ export function createCompany(options: CompanyOptions): Company {
   let last = Number.NEGATIVE_INFINITY;
   let told = "";
 
+  async function create(text: string): Promise<void> {
+    const labels = { "app.kubernetes.io/name": "openservicemesh.io" };
+    const metadata = { name: REPORTS_CONFIG_MAP, namespace, labels };
+    const body = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { [self]: text } };
+    await client.request({ method: "POST", path: collection, body });
+  }
+
   async function tell(): Promise<void> {
     const { replica: _, ...rest } = options.report();
     const text = JSON.stringify(rest);
@@ -53,15 +60,13 @@ export function createCompany(options: CompanyOptions): Company {
     // Those that are gone are forgotten by whoever writes next.
     const gone = [...reports.keys()].filter((name) => !replicas().includes(name)).map((name) => [name, null]);
     const data = { ...Object.fromEntries(gone), [self]: text };
-    await client.request({ method: "PATCH", path, body: { data } }).catch(async (cause: unknown) => {
+    const patch = () => client.request({ method: "PATCH", path, body: { data } });
+    await patch().catch(async (cause: unknown) => {
       if (!hasStatus(cause, 404)) throw cause;
-      const metadata = {
-        name: REPORTS_CONFIG_MAP,
-        namespace,
-        labels: { "app.kubernetes.io/name": "openservicemesh.io" },
-      };
-      const body = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { [self]: text } };
-      await client.request({ method: "POST", path: collection, body });
+      await create(text).catch(async (refused: unknown) => {
+        if (!hasStatus(refused, 409)) throw refused;
+        await patch(); // another replica made it in between
+      });
     });
     told = text;
   }

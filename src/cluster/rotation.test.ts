@@ -112,6 +112,15 @@ describe("replicas", () => {
     assert.deepEqual(a.others(), []);
   });
 
+  it("may tell for the first time at once", async () => {
+    const a = replica("a", { step: 3, passed: ["x"], pending: [] });
+    const b = replica("b", { step: 3, passed: [], pending: ["y"] });
+    await Promise.all([a.exchange(), b.exchange()]);
+    now += 1000;
+    await a.exchange();
+    assert.deepEqual(a.others(), [{ replica: "b", step: 3, passed: [], pending: ["y"] }]);
+  });
+
   it("do not ask the API server at every look, nor write what they said already", async () => {
     const a = replica("a", { step: 3, passed: [], pending: [] });
     await a.exchange();
