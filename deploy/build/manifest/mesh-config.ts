@@ -39,7 +39,7 @@ const SIDECAR: Fields = {
     "Image that leads a new pod's traffic through its proxy. Empty: the control plane's own choice.",
   ),
   maxDataPlaneConnections: says("Most proxies that one replica serves. 0: any number.", whole()),
-  configResyncInterval: text("Sends everything anew this often, such as 30s. 0s: never."),
+  configResyncInterval: text("Computes everything anew this often, such as 30s, and sends what differs. 0s: never."),
   resources: says("Resources of the proxy in new pods.", object({ limits: QUANTITIES, requests: QUANTITIES })),
 };
 
@@ -113,7 +113,7 @@ const OBSERVABILITY = object({
 const CERTIFICATE = object(
   {
     serviceCertValidityDuration: says("Life of the proxies' certificates.", DURATION),
-    certKeyBitSize: says("Size of RSA keys.", whole()),
+    certKeyBitSize: says("No effect: keys are ECDSA P-256.", whole()),
     ingressGateway: says(
       "Keeps a client certificate for an ingress gateway in a Secret.",
       object(
