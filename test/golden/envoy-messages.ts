@@ -18,7 +18,9 @@ import { RouteConfigurationSchema } from "../../gen/envoy/config/route/v3/route_
 import { ZipkinConfigSchema } from "../../gen/envoy/config/trace/v3/zipkin_pb.ts";
 import { StdoutAccessLogSchema } from "../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
 import { ExtAuthzSchema } from "../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts";
+import { HealthCheckSchema } from "../../gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import { LocalRateLimitSchema } from "../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts";
+import { RateLimitSchema as HttpRateLimitSchema } from "../../gen/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts";
 import {
   RBACSchema as HttpRbacSchema,
   RBACPerRouteSchema,
@@ -28,6 +30,8 @@ import { HttpInspectorSchema } from "../../gen/envoy/extensions/filters/listener
 import { OriginalDstSchema } from "../../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 import { TlsInspectorSchema } from "../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 import { HttpConnectionManagerSchema } from "../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import { LocalRateLimitSchema as NetworkLocalRateLimitSchema } from "../../gen/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts";
+import { RateLimitSchema as NetworkRateLimitSchema } from "../../gen/envoy/extensions/filters/network/ratelimit/v3/rate_limit_pb.ts";
 import { RBACSchema as NetworkRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
 import { ReqWithoutQuerySchema } from "../../gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts";
@@ -44,6 +48,10 @@ import type { EnvoyConfig } from "../../src/core/envoy/config.ts";
 export const PACKED: Registry = createRegistry(
   StdoutAccessLogSchema,
   LocalRateLimitSchema,
+  HttpRateLimitSchema,
+  HealthCheckSchema,
+  NetworkLocalRateLimitSchema,
+  NetworkRateLimitSchema,
   HttpRbacSchema,
   RBACPerRouteSchema,
   RouterSchema,

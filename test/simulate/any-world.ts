@@ -5,6 +5,7 @@
  */
 import fc from "fast-check";
 import { anyEdge } from "./any-edge.ts";
+import { anyCallSettings, anyLimits } from "./any-limits.ts";
 import {
   meshConfig,
   namespace,
@@ -90,9 +91,11 @@ export interface WorldOptions {
   readonly headless?: boolean;
   /** With Egress objects and IngressBackends; none by default. */
   readonly edge?: boolean;
+  /** With UpstreamTrafficSettings, Retries and what a MeshConfig says about calls; none by default. */
+  readonly limits?: boolean;
 }
 
-/** Namespaces and the mode first, then pods `p<i>`, Services `s<i>`, targets `t<i>` and splits `x<i>`; last the edge. */
+/** Namespaces and the mode first, then pods `p<i>`, Services `s<i>`, targets `t<i>` and splits `x<i>`; last the edge and limits. */
 export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawObject[]> {
   const flag = (fixed: boolean | undefined) => (fixed === undefined ? fc.boolean() : fc.constant(fixed));
   return fc
@@ -104,15 +107,20 @@ export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawO
       targets: fc.array(anyTarget, { minLength: 1, maxLength: 5 }),
       splits: fc.array(anySplit, { maxLength: 2 }),
       edge: options.edge === true ? anyEdge() : fc.constant([]),
+      limits: options.limits === true ? anyLimits() : fc.constant([]),
+      calls: options.limits === true ? anyCallSettings : fc.constant({ traffic: {}, featureFlags: undefined }),
     })
-    .map(({ permissive, egress, pods, services, targets, splits, edge }) => [
+    .map(({ permissive, egress, pods, services, targets, splits, edge, limits, calls }) => [
       ...NAMESPACES.flatMap((name) => [
         namespace(name),
         routes(`${name}/g`, MATCHES),
         tcpRoute(`${name}/p80`, [80, 8080]),
         tcpRoute(`${name}/p90`, [9090]),
       ]),
-      meshConfig({ enablePermissiveTrafficPolicyMode: permissive, enableEgress: egress }),
+      meshConfig(
+        { ...calls.traffic, enablePermissiveTrafficPolicyMode: permissive, enableEgress: egress },
+        calls.featureFlags,
+      ),
       ...pods.map((one, i) => podOf(one, i)),
       ...services.map((one, i) => serviceOf(one, i, options.headless ?? true)),
       ...targets.map(({ space, to, from, matches, tcp }, i) =>
@@ -120,6 +128,7 @@ export function anyWorld(options: WorldOptions = {}): fc.Arbitrary<readonly RawO
       ),
       ...splits.map(({ space, root, backends }, i) => split(`${space}/x${i}`, `s${root}`, backends)),
       ...edge,
+      ...limits,
     ]);
 }
 

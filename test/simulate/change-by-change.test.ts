@@ -7,7 +7,25 @@ import { createStore } from "../../src/engine/store.ts";
 import { SEND_ORDER } from "../../src/xds/resource.ts";
 import { anyWorld } from "./any-world.ts";
 import { compileWith, SETTINGS, snapshotOf, TRUST, withEndpoints } from "./compiled.ts";
-import { namespace, PERMISSIVE, pod, type RawObject, routes, SMI, service, split, target, uuidOf } from "./objects.ts";
+import {
+  meshConfig,
+  named,
+  namespace,
+  PERMISSIVE,
+  pod,
+  type RawObject,
+  retry,
+  routes,
+  SMI,
+  service,
+  split,
+  target,
+  upstreamSetting,
+  uuidOf,
+} from "./objects.ts";
+
+const FEW = { tcp: { maxConnections: 1 } };
+const REQUEST = "openservicemesh.io/request-timeout";
 
 /** Objects by kind, namespace and name. */
 type Objects = ReadonlyMap<string, RawObject>;
@@ -24,8 +42,8 @@ function keyOfRaw({ kind, metadata }: RawObject & { readonly metadata?: unknown 
 /** A mesh that changes: each state differs from the one before in one object, as in the first or the second world, or gone. */
 const history = fc
   .tuple(
-    anyWorld({ edge: true }),
-    anyWorld({ edge: true }),
+    anyWorld({ edge: true, limits: true }),
+    anyWorld({ edge: true, limits: true }),
     fc.array(fc.tuple(fc.nat(), fc.constantFrom("first", "second", "gone")), { minLength: 3, maxLength: 8 }),
   )
   .map(([one, two, steps]) => {
@@ -93,6 +111,45 @@ describe("a compile after a change", () => {
       const state = keyed(one === undefined ? shop : [...shop, split("shop/x", "a", one)]);
       assert.deepEqual(compile(state).told, fromNothing(state).told, JSON.stringify(one));
     }
+  });
+
+  it("gives the same through the life of limits, retries and times", () => {
+    const flags = { enableRetryPolicy: true };
+    const config = (more: object = {}) =>
+      meshConfig({ ...more, enablePermissiveTrafficPolicyMode: true, enableEgress: false }, flags);
+    const shop = (...objects: readonly RawObject[]) => [namespace("shop"), ...["a", "b"].flatMap(served), ...objects];
+    const limit = (requests: number, createdAt = "2024-01-02T00:00:00Z") =>
+      upstreamSetting(
+        "shop/u",
+        { host: "b", rateLimit: { local: { http: { requests, unit: "minute" } } }, connectionSettings: FEW },
+        createdAt,
+      );
+    const again = (numRetries: number) =>
+      retry("shop/r", { from: "shop/a", to: ["shop/b"], policy: { retryOn: "5xx", numRetries } });
+    const older = upstreamSetting("shop/o", { host: "b.shop" }, "2024-01-01T00:00:00Z");
+    const patient = { ...service("shop/b", 80), metadata: { ...named("shop/b"), annotations: { [REQUEST]: "9s" } } };
+    const states = [
+      shop(config()),
+      shop(config(), limit(1)),
+      shop(config(), limit(2)),
+      shop(config(), limit(2), older),
+      shop(config(), limit(2), again(1)),
+      shop(config(), limit(2), again(3)),
+      shop(config({ requestTimeout: "3s" }), again(3)),
+      shop(config({ requestTimeout: "3s" }), patient),
+      shop(config({ idleTimeout: "0s" })),
+      shop(config({ outlierDetection: {} })),
+      shop(config()),
+    ].map(keyed);
+    const compile = createEngine();
+    const seen = new Set<string>();
+    for (const state of states) {
+      const { told } = compile(state);
+      assert.deepEqual(told, fromNothing(state).told);
+      seen.add(JSON.stringify(told.bytes));
+    }
+    // Each says something else to the proxies, but for the last, and where an older object without limits takes over.
+    assert.equal(seen.size, states.length - 2);
   });
 
   it("gives every proxy the same value if the change is in what the mesh does not read", () => {

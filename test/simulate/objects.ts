@@ -106,15 +106,19 @@ export function endpoints(path: string, addresses: readonly string[], port: numb
   };
 }
 
-export function meshConfig(traffic: {
-  readonly enablePermissiveTrafficPolicyMode: boolean;
-  readonly enableEgress: boolean;
-}): RawObject {
+export function meshConfig(
+  traffic: {
+    readonly enablePermissiveTrafficPolicyMode: boolean;
+    readonly enableEgress: boolean;
+    readonly [more: string]: unknown;
+  },
+  featureFlags?: Readonly<Record<string, unknown>>,
+): RawObject {
   return {
     apiVersion: "config.openservicemesh.io/v1alpha2",
     kind: "MeshConfig",
     metadata: named("osm-system/osm-mesh-config"),
-    spec: { traffic },
+    spec: { traffic, ...(featureFlags && { featureFlags }) },
   };
 }
 
@@ -254,6 +258,40 @@ export function ingressBackend(path: string, { to, from, routes: groups = [], cr
       })),
       sources: from,
       matches: groups.map((name) => ({ apiGroup: "specs.smi-spec.io/v1alpha4", kind: "HTTPRouteGroup", name })),
+    },
+  };
+}
+
+/** @param spec - As in the API. */
+export function upstreamSetting(
+  path: string,
+  spec: Readonly<Record<string, unknown>>,
+  creationTimestamp?: string,
+): RawObject {
+  return {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "UpstreamTrafficSetting",
+    metadata: { ...named(path), ...(creationTimestamp && { creationTimestamp }) },
+    spec,
+  };
+}
+
+export interface RetryOptions {
+  /** `namespace/account`, and Services. */
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly policy: Readonly<Record<string, unknown>>;
+}
+
+export function retry(path: string, { from, to, policy }: RetryOptions, creationTimestamp?: string): RawObject {
+  return {
+    apiVersion: "policy.openservicemesh.io/v1alpha1",
+    kind: "Retry",
+    metadata: { ...named(path), ...(creationTimestamp && { creationTimestamp }) },
+    spec: {
+      source: { kind: "ServiceAccount", ...named(from) },
+      destinations: to.map((one) => ({ kind: "Service", ...named(one) })),
+      retryPolicy: policy,
     },
   };
 }
