@@ -85,7 +85,7 @@ describe("issued chains", () => {
     });
 
     for (const { subject, sans, commonName } of SUBJECTS) {
-      it(`a ${subject.kind} leaf of ${key.kind} verifies as server and client and has exactly its names`, async () => {
+      it(`a ${subject.kind} leaf of ${key.kind} verifies as server and client and has exactly its names [e2e_spiffe]`, async () => {
         const root = await makeRoot({ now: NOW });
         const leaf = await (await authorityOn(root, key)).issue(subject, HOUR);
         verify(root, leaf, "-purpose", "sslserver");
