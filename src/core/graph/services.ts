@@ -73,13 +73,9 @@ function sameSources(a: Sources, b: Sources): boolean {
   return a.pods === b.pods && a.endpoints === b.endpoints && sameItems(a.slices, b.slices);
 }
 
-/** Of one Service, so that names are equal. Ports and times are small plain values. */
+/** Of one Service, so that all that it says itself is equal. Ports are small plain values. */
 function sameNode(a: ServiceNode, b: ServiceNode): boolean {
-  return sameItems(a.pods, b.pods) && JSON.stringify(plain(a)) === JSON.stringify(plain(b));
-}
-
-function plain({ ports, timeouts, authorization }: ServiceNode) {
-  return { ports, timeouts, authorization };
+  return sameItems(a.pods, b.pods) && JSON.stringify(a.ports) === JSON.stringify(b.ports);
 }
 
 type AddressesOf = (port: ServicePort) => readonly ServiceAddress[];
