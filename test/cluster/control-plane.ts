@@ -105,8 +105,8 @@ export async function metricsOfAll(name: string): Promise<number> {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-/** What `GET /api/v1/…` of one replica says, to an account that may ask. */
-export async function askApi<T>(replica: string, path: string): Promise<T> {
+/** What `/api/v1/…` of one replica answers to an account that may ask: to a GET, or a POST of `post`. */
+export async function askApi<T>(replica: string, path: string, post?: object): Promise<T> {
   const args = ["-n", MESH_NAMESPACE, "port-forward", `pod/${replica}`, ":9092"];
   const forward = spawn("kubectl", args, { stdio: ["ignore", "pipe", "ignore"] });
   try {
@@ -120,7 +120,9 @@ export async function askApi<T>(replica: string, path: string): Promise<T> {
       forward.once("close", () => reject(new Error(`kubectl port-forward to ${replica} ended: ${said}`)));
     });
     const token = (await kubectl(["-n", MESH_NAMESPACE, "create", "token", CLIENT_ACCOUNT])).trim();
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const method = post === undefined ? {} : { method: "POST", body: JSON.stringify(post) };
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers, ...method });
     if (!answer.ok) throw new Error(`${path} of ${replica}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   } finally {
@@ -130,15 +132,16 @@ export async function askApi<T>(replica: string, path: string): Promise<T> {
 
 const CLIENT_ACCOUNT = "test-api-reader";
 
-/** An account that `askApi` may use. */
-export function apiReader(): readonly Manifest[] {
+/** An account that `askApi` may use; with the operator's role for POST too. */
+export function apiReader(role: "osm-api-reader" | "osm-api-operator" = "osm-api-reader"): readonly Manifest[] {
+  const name = role === "osm-api-reader" ? CLIENT_ACCOUNT : `${CLIENT_ACCOUNT}-operates`;
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: MESH_NAMESPACE, name: CLIENT_ACCOUNT } },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "ClusterRoleBinding",
-      metadata: { name: CLIENT_ACCOUNT },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "osm-api-reader" },
+      metadata: { name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
       subjects: [{ kind: "ServiceAccount", name: CLIENT_ACCOUNT, namespace: MESH_NAMESPACE }],
     },
   ];

@@ -12,7 +12,6 @@ import {
 } from "../../deploy/build/names.ts";
 import { runCommand } from "../../src/local/tools/command.ts";
 import { DEPLOY } from "../deploy/documents.ts";
-import { IMAGE } from "../support/workloads.ts";
 import {
   allConnected,
   apiReader,
@@ -32,8 +31,9 @@ import {
   untilQuiet,
 } from "./control-plane.ts";
 import { killContainer } from "./kill-container.ts";
-import { kubectl, kubectlComplaint } from "./kubectl.ts";
+import { kubectl } from "./kubectl.ts";
 import { apply, deleteNamespaces, ensureMesh, eventually, podsOf, remove, setMode, untilReady, WAIT } from "./mesh.ts";
+import { createPods, whilePodsAreCreated } from "./pod-creation.ts";
 import { credentialsOf, servedBy } from "./served.ts";
 
 const NS = "replicas-test";
@@ -57,21 +57,6 @@ after(async () => {
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const rolledOut = () =>
   kubectl(["-n", MESH_NAMESPACE, "rollout", "status", `deployment/${CONTROLLER}`, "--timeout=50s"]);
-
-/** Creates pods until `done`, and tells what the API server complained of. */
-async function createPods(done: () => boolean): Promise<{ readonly created: number; readonly complaints: string[] }> {
-  const complaints: string[] = [];
-  let created = 0;
-  for (; !done(); created += 1) {
-    const metadata = { namespace: NS, generateName: "short-" };
-    const containers = [{ name: "main", image: IMAGE, command: ["osm", "version"] }];
-    const pod = { apiVersion: "v1", kind: "Pod", metadata, spec: { restartPolicy: "Never", containers } };
-    // Only its admission is wanted, and not the pod.
-    const complaint = await kubectlComplaint(["create", "--dry-run=server", "-f", "-"], JSON.stringify(pod));
-    if (complaint !== "") complaints.push(complaint);
-  }
-  return { created, complaints };
-}
 
 describe("one replica", () => {
   it(
@@ -183,7 +168,7 @@ describe("several replicas", () => {
 
   it("are rolled over: no request and no pod's creation fails", WAIT, async () => {
     await resetLoad(NS);
-    await whilePodsAreCreated(async () => {
+    await whilePodsAreCreated(NS, async () => {
       await kubectl(["-n", MESH_NAMESPACE, "rollout", "restart", `deployment/${CONTROLLER}`]);
       await eventually("rolled out", 200, rolledOut);
       await settledReplicas(3);
@@ -206,7 +191,7 @@ describe("several replicas", () => {
         await restartAll("kube-system", NS);
         await allConnected();
         await resetLoad(NS);
-        await whilePodsAreCreated(async () => {
+        await whilePodsAreCreated(NS, async () => {
           await drain(node);
           await settledReplicas(3);
         });
@@ -215,7 +200,7 @@ describe("several replicas", () => {
         if (STOP_NODE === undefined || START_NODE === undefined) return;
         await resetLoad(NS);
         await runHook(STOP_NODE, node);
-        await whilePodsAreCreated(() => pause(10));
+        await whilePodsAreCreated(NS, () => pause(10));
         await runHook(START_NODE, node);
         await expectNoFailure(NS, 10);
       } finally {
@@ -243,21 +228,6 @@ async function drain(node: string): Promise<void> {
   await runCommand(["kubectl", "drain", node, ...force, "--timeout=150s"], { timeout: 160_000 });
 }
 
-/** All of them are admitted. */
-async function whilePodsAreCreated(work: () => Promise<unknown>): Promise<void> {
-  let done = false;
-  const creating = createPods(() => done);
-  try {
-    await work();
-  } finally {
-    done = true;
-  }
-  const { created, complaints } = await creating;
-  assert.deepEqual(complaints, []);
-  assert.ok(created > 10, `only ${created} pods were tried`);
-  console.log(`created ${created} pods meanwhile`);
-}
-
 function once(times: number): () => boolean {
   let left = times;
   return () => left-- <= 0;
@@ -271,7 +241,7 @@ describe("webhook configurations", () => {
     const patch = [{ op: "replace", path: "/webhooks/0/clientConfig/caBundle", value: another }];
     await kubectl(patchOf("validatingwebhookconfiguration", VALIDATING_CONFIGURATION, patch)).catch(() => undefined);
     await untilBundled();
-    const { complaints } = await createPods(once(1));
+    const { complaints } = await createPods(NS, once(1));
     assert.deepEqual(complaints, []);
   });
 });
@@ -291,7 +261,7 @@ describe("installed anew", () => {
     await ensureMesh();
     await allConnected();
     assert.equal(await root(), before);
-    const { complaints } = await createPods(once(1));
+    const { complaints } = await createPods(NS, once(1));
     assert.deepEqual(complaints, []);
     assert.equal(await metricsOfAll("osm_proxy_rejections_total"), 0);
     await expectNoFailure(NS, 10);
