@@ -180,7 +180,7 @@ describe("X2: the root is changed by roles of MeshRootCertificates", () => {
     await patchMeshConfig({ featureFlags: { enableMeshRootCertificate: false } });
   }, WAIT);
 
-  it("one role at a time, and no request and no pod's creation fails [e2e_meshrootcertificate]", WAIT, async () => {
+  it("one role at a time, and no request and no pod's creation fails", WAIT, async () => {
     const [next = "", now = ""] = secrets;
     const before = await pods();
     await resetLoad(NS);
