@@ -49,6 +49,8 @@ const SUITES: readonly Suite[] = [
   },
   // Takes the mesh away and installs it anew over objects of OSM 1.2, so it has a process, and a turn, of its own.
   { name: "takeover", runner: "bun", paths: ["test/cluster/upgrade"], apart: true },
+  // The root is changed under load, three times over: `npm run test:cluster -- rotation` adds it.
+  { name: "rotation", runner: "bun", paths: ["test/cluster/rotation"], apart: true },
   // Numbers of pods: for a machine that does nothing else. `npm run test:cluster -- endurance` adds it.
   { name: "endurance", runner: "bun", paths: ["test/cluster/scale"], apart: true },
 ];
