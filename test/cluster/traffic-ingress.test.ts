@@ -85,7 +85,9 @@ describe("a gateway outside the mesh [e2e_ingressbackend]", () => {
   it("gets the certificate that the MeshConfig asks for", WAIT, async () => {
     const secret = { namespace: EDGE, name: "gateway-cert" };
     await patchMeshConfig({
-      certificate: { ingressGateway: { subjectAltNames: ["gateway.ingress-edge.cluster.local"], secret } },
+      certificate: {
+        ingressGateway: { subjectAltNames: ["gateway.ingress-edge.cluster.local"], validityDuration: "24h", secret },
+      },
     });
     try {
       await eventually("the Secret", SOON, async () => {
