@@ -8,7 +8,7 @@
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
 import { sameItems } from "../base/memo.ts";
-import { compareNames, keyOf } from "../base/ref.ts";
+import { keyOf } from "../base/ref.ts";
 import type { AddressRange } from "../ir/listener.ts";
 import type { NonEmpty } from "../ir/protocol.ts";
 import { isAddress } from "../model/address-range.ts";
@@ -19,6 +19,7 @@ import { refOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { UpstreamTrafficSetting } from "../model/upstream-traffic-setting.ts";
 import { EVERYWHERE, ipv4Range, tidyRanges } from "./address-range.ts";
+import { oldestFirst } from "./precedence.ts";
 
 export interface EgressNode {
   readonly namespace: string;
@@ -69,10 +70,6 @@ const MESH_WIDE =
   "traffic.enableEgress of the MeshConfig lets everybody reach everything, so this object neither opens nor narrows anything: set it to false for Egress objects to count";
 const DISABLED =
   "featureFlags.enableEgressPolicy of the MeshConfig is false, so this object opens nothing: set it to true";
-
-function oldestFirst(a: Egress, b: Egress): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
-}
 
 interface Linked {
   /** What `matches` names, in its order. */

@@ -8,7 +8,7 @@
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
 import { sameItems } from "../base/memo.ts";
 import type { Millis } from "../base/millis.ts";
-import { compareNames, keyOf, type NamespacedName } from "../base/ref.ts";
+import { keyOf, type NamespacedName } from "../base/ref.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
 import type { IngressBackend, IngressBackendPort } from "../model/ingress-backend.ts";
 import type { MeshConfig } from "../model/mesh-config.ts";
@@ -16,6 +16,7 @@ import { refOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { indexSlices, type SliceIndex } from "./endpoints.ts";
 import { type Admission, admissionOf, type SourceService, sourceAddresses } from "./ingress-sources.ts";
+import { oldestFirst } from "./precedence.ts";
 import { type ServiceNode, targetPortIn } from "./service-node.ts";
 
 /** One backend of an IngressBackend that lets somebody in. */
@@ -69,10 +70,6 @@ export function linkIngress(
 
 const DISABLED =
   "featureFlags.enableIngressBackendPolicy of the MeshConfig is false, so this object opens nothing: set it to true";
-
-function oldestFirst(a: IngressBackend, b: IngressBackend): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
-}
 
 function reporter(object: IngressBackend, findings: Finding[]): Report {
   return (code, path, message) => findings.push(finding(code, refOf(object), path, message));

@@ -4,10 +4,11 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
-import { compareNames, keyOf } from "../base/ref.ts";
+import { keyOf } from "../base/ref.ts";
 import type { MeshConfig } from "../model/mesh-config.ts";
 import { refOf } from "../model/object.ts";
 import type { Retry } from "../model/retry.ts";
+import { oldestFirst } from "./precedence.ts";
 import type { ServiceNode } from "./service-node.ts";
 
 export interface LinkedRetries {
@@ -36,10 +37,6 @@ export function linkRetries(
     findings.push(...addDestinations(retry, mine, services));
   }
   return { from, findings };
-}
-
-function oldestFirst(a: Retry, b: Retry): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
 }
 
 function addDestinations(

@@ -8,6 +8,7 @@ import { sameItems } from "../base/memo.ts";
 import { compareNames, keyOf } from "../base/ref.ts";
 import { refOf } from "../model/object.ts";
 import type { TrafficSplit } from "../model/traffic-split.ts";
+import { oldestFirst } from "./precedence.ts";
 import type { ServiceNode } from "./service-node.ts";
 
 export interface SplitBackendNode {
@@ -56,10 +57,6 @@ function sameAsLast(split: TrafficSplit, node: SplitNode): SplitNode {
   if (last !== undefined && sameItems(parts(last), parts(node))) return last;
   lastNodes.set(split, node);
   return node;
-}
-
-function oldestFirst(a: TrafficSplit, b: TrafficSplit): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
 }
 
 const SUFFIXES = new Set(["", "svc", "svc.cluster", "svc.cluster.local"]);

@@ -10,13 +10,14 @@
  */
 import { type Finding, finding } from "../base/finding.ts";
 import { memoLast } from "../base/memo.ts";
-import { compareNames, keyOf } from "../base/ref.ts";
+import { keyOf } from "../base/ref.ts";
 import type { ExtensionService } from "../model/extension-service.ts";
 import { refOf } from "../model/object.ts";
 import type { Pod } from "../model/pod.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { AccessLog, Telemetry } from "../model/telemetry.ts";
 import type { PodIndex } from "./pods.ts";
+import { oldestFirst } from "./precedence.ts";
 
 export interface TelemetryNode {
   readonly namespace: string;
@@ -76,10 +77,6 @@ interface Candidate {
 interface Scope {
   readonly selecting: Candidate[];
   readonly general: Candidate[];
-}
-
-function oldestFirst(a: Telemetry, b: Telemetry): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
 }
 
 function selects({ selector }: Telemetry): boolean {

@@ -5,10 +5,11 @@
  * @module
  */
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
-import { compareNames, keyOf } from "../base/ref.ts";
+import { keyOf } from "../base/ref.ts";
 import type { Egress } from "../model/egress.ts";
 import { refOf } from "../model/object.ts";
 import type { UpstreamTrafficSetting } from "../model/upstream-traffic-setting.ts";
+import { oldestFirst } from "./precedence.ts";
 import type { ServiceNode } from "./service-node.ts";
 
 /** A setting and whom it is for. */
@@ -66,10 +67,6 @@ export function settingOf(
 }
 
 type Report = (code: FindingCode, path: string, message: string) => void;
-
-function oldestFirst(a: UpstreamTrafficSetting, b: UpstreamTrafficSetting): number {
-  return a.meta.createdAt - b.meta.createdAt || compareNames(a.meta, b.meta);
-}
 
 function settingsNamedBy({ meta, matches }: Egress): readonly string[] {
   return matches

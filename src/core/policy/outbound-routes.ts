@@ -18,7 +18,8 @@ import { clustersFor } from "./split-clusters.ts";
 import { retryOf, routeTimeouts } from "./traffic-settings.ts";
 import { uniqueDomains } from "./virtual-hosts.ts";
 
-interface ReachedPort {
+/** A port of a service that the caller reaches. */
+export interface ReachedPort {
   readonly service: ServiceNode;
   readonly port: PortNode;
 }

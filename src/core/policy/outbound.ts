@@ -24,7 +24,7 @@ import type { NonEmpty } from "../ir/protocol.ts";
 import type { RouteTable } from "../ir/route.ts";
 import type { EndpointSet, EndpointWorkload, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
 import { type EgressIr, resolveEgress } from "./egress.ts";
-import { resolveRouteTables } from "./outbound-routes.ts";
+import { type ReachedPort, resolveRouteTables } from "./outbound-routes.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import type { Sharing } from "./sharing.ts";
 import { countsSignals, workloadsOf } from "./signals.ts";
@@ -162,11 +162,6 @@ function endpointSetOf(
       return { address, port, ...(someStay && draining && { draining }), ...(workload && { workload }) };
     }),
   };
-}
-
-interface ReachedPort {
-  readonly service: ServiceNode;
-  readonly port: PortNode;
 }
 
 /** Sorted, and each (address, port) in one chain only: Envoy refuses the whole listener otherwise (OSM issues 5108, 5231). */
