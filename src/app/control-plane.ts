@@ -6,12 +6,10 @@
 import { SYSTEM_CLOCK as CA_CLOCK } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
-import { identityFromPeer } from "../ca/peer.ts";
 import { parseCertificate } from "../ca/pki-read.ts";
 import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
-import { adsServerName } from "../ca/subject.ts";
 import { type Watched, watch } from "../ca/watchdog.ts";
-import { DEFAULT_TRUST_DOMAIN, type ProxyIdentity, proxyKey } from "../core/base/identity.ts";
+import { DEFAULT_TRUST_DOMAIN } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
@@ -32,6 +30,8 @@ import { outageTrouble, rootTrouble, watchTrouble } from "./certificate-trouble.
 import { toLeafSource } from "./leaf-source.ts";
 import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
 import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
+import { createShownCredentials } from "./shown-credentials.ts";
+import { identityUnder, serverNamesUnder, settingsUnder } from "./under-roots.ts";
 import { watchedOf } from "./watched.ts";
 
 const SERVICE_LIFE: Millis = 24 * 3_600_000;
@@ -79,9 +79,12 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
   const authority = new RotatingAuthority(() => rotator.roots(), input.onIssued);
   const leaves = buildLeaves(authority, log);
   const cache = new ResourceCache();
-  const credentials = createCredentials(authority, () => rotator.roots());
+  const credentials = createShownCredentials({
+    roots: () => rotator.roots(),
+    rootOf: (certificate) => authority.rootOf(certificate),
+  });
   const engine = createEngine({
-    settings: settingsUnder(settings, rotator.roots()),
+    settings: settingsUnder(rotator.roots(), settings),
     clock: SYSTEM_CLOCK,
     leaves: toLeafSource(leaves),
     trust: { pem: rotator.roots().trust },
@@ -116,7 +119,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
   );
   const stopFollowing = rotator.onChange((roots) => {
     void engine.loop.trust({ pem: roots.trust }); // never rejects
-    engine.loop.configure(settingsUnder(settings, roots));
+    engine.loop.configure(settingsUnder(roots, settings));
     leaves.recheck();
     if (certificate !== undefined) {
       // Whom it trusts at once; its own certificate as soon as it is there.
@@ -143,19 +146,18 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
     rotation,
     async listen() {
       const admit = (peer: PeerCertificate): Admission => {
-        const identity = identityOf(peer, rotator.roots());
+        const identity = identityUnder(rotator.roots(), peer);
         if (identity === undefined)
           return { kind: "refused", reason: `the certificate of "${peer.commonName}" is not a proxy's` };
         const admission = engine.admit(identity);
         if (admission.kind === "admitted") credentials.note(identity, peer.raw);
         return admission;
       };
-      const names = (): readonly [string, ...string[]] => serverNames(rotator.roots());
       const issue: ServerCertificateOptions["authority"]["issue"] = (subject, life) =>
         authority.issueForServer(subject, life);
       const own = await issueServerCertificate({
         authority: { issue },
-        dnsNames: names,
+        dnsNames: () => serverNamesUnder(rotator.roots()),
         server: "the xDS server",
         log,
       });
@@ -194,59 +196,11 @@ function buildLeaves(issuer: RotatingAuthority, log: EngineLog): LeafStore {
   });
 }
 
-function settingsUnder(settings: MeshSettings, { plan }: OpenRoots): MeshSettings {
-  const [trustDomain, ...others] = plan.trustDomains;
-  return { ...settings, trustDomain, ...(others.length === 0 ? {} : { otherTrustDomains: others }) };
-}
-
-function serverNames({ plan }: OpenRoots): readonly [string, ...string[]] {
-  const [first, ...others] = plan.trustDomains;
-  return [adsServerName(first), ...others.map(adsServerName)];
-}
-
-/** A running proxy may have a certificate in a trust domain that the mesh had when its pod was made. */
-function identityOf(peer: PeerCertificate, { plan }: OpenRoots): ProxyIdentity | undefined {
-  for (const domain of plan.trustDomains) {
-    const identity = identityFromPeer(peer, domain);
-    if (identity !== undefined) return identity;
-  }
-  return undefined;
-}
-
 async function firstEnd({ trusted, plan }: OpenRoots): Promise<Millis> {
   // The signing root's: one that is on its way out may end in peace.
   const pems = trusted.find(({ name }) => name === plan.signing.name)?.certificates ?? [];
   const ends = await Promise.all(pems.map(async (pem) => (await parseCertificate(pem, "a trusted root")).notAfter));
   return Math.min(...ends);
-}
-
-interface ShownCredential {
-  readonly key: string;
-  readonly certificate: Uint8Array;
-  /** Looked up once for each set of roots. */
-  judged?: { readonly under: OpenRoots; readonly root: string | undefined };
-}
-
-/** Under which root each proxy dialled last. */
-function createCredentials(authority: RotatingAuthority, roots: () => OpenRoots) {
-  const shown = new Map<string, ShownCredential>();
-  return {
-    note(identity: ProxyIdentity, certificate: Uint8Array): void {
-      shown.set(identity.uuid, { key: proxyKey(identity), certificate });
-    },
-    keyOf: (uuid: string) => shown.get(uuid)?.key,
-    rootOf(uuid: string): string | undefined {
-      const found = shown.get(uuid);
-      if (found === undefined) return undefined;
-      const under = roots();
-      if (found.judged?.under !== under || found.judged.root === undefined)
-        found.judged = { under, root: authority.rootOf(found.certificate) };
-      return found.judged.root;
-    },
-    retain(isAlive: (key: string) => boolean): void {
-      for (const [uuid, { key }] of shown) if (!isAlive(key)) shown.delete(uuid);
-    },
-  };
 }
 
 function tlsOf(leaf: Leaf, authority: RotatingAuthority): XdsTls {
