@@ -11,6 +11,7 @@ import type { Millis } from "../core/base/millis.ts";
 import { compareNames, keyOf } from "../core/base/ref.ts";
 import type { Clock } from "./clock.ts";
 import { issuerPrefix, type Leaf, parseLeafVersion } from "./leaf.ts";
+import { bySoonestEnd, isDue, type LeafEntry, newEntry, nextLookAt } from "./leaf-entry.ts";
 import { dueOfHeld, isLongerThan, renewAt, retryDelay } from "./renewal.ts";
 import type { LeafSubject } from "./subject.ts";
 
@@ -21,6 +22,7 @@ const LEAST_SPACING: Millis = 1000;
 const MOST_SPREAD: Millis = 10_000;
 /** Renewals under way at a time, so that a rotation of all leaves leaves room for the streams. */
 const MAX_RENEWALS = 4;
+
 /** What the store asks for leaves: `Authority`, or a test's. */
 export interface LeafIssuer {
   readonly issuerId: string;
@@ -51,27 +53,12 @@ export type RenewedListener = (serviceAccount: ServiceAccountName, leaf: Leaf) =
 
 export const LEAST_LIFE: Millis = 10_000;
 
-interface Entry {
-  readonly serviceAccount: ServiceAccountName;
-  leaf: Leaf | undefined;
-  /** When the leaf is to be replaced. */
-  dueAt: Millis;
-  /** No issue starts before. */
-  retryAt: Millis;
-  /** Since the last success. */
-  failures: number;
-  /** Leaves that this process has issued for the identity. */
-  issues: number;
-  lastError: unknown;
-  underWay: Promise<Leaf> | undefined;
-}
-
 export class LeafStore {
   readonly #issuer: LeafIssuer;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #onFailure: (failure: LeafFailure) => void;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, LeafEntry>();
   /** When to replace a leaf that a proxy still holds, for identities that have none here yet. */
   readonly #heldDue = new Map<string, Millis>();
   readonly #listeners = new Set<RenewedListener>();
@@ -172,7 +159,9 @@ export class LeafStore {
     // Waiting times set by a clock that ran ahead would last until it is reached again.
     if (now < this.#lastCheck) for (const entry of this.#entries.values()) entry.retryAt = Math.min(entry.retryAt, now);
     this.#lastCheck = now;
-    const due = [...this.#entries.values()].filter((entry) => this.#isDue(entry, now)).sort(bySoonestEnd);
+    const due = [...this.#entries.values()]
+      .filter((entry) => isDue(entry, this.#issuer.issuerId, now))
+      .sort(bySoonestEnd);
     for (const entry of due.slice(0, Math.max(0, MAX_RENEWALS - this.#renewals))) this.#renew(entry);
     this.#reschedule();
   }
@@ -192,33 +181,16 @@ export class LeafStore {
     return [...this.#entries.values()].flatMap(({ underWay }) => underWay ?? []);
   }
 
-  #entryOf(serviceAccount: ServiceAccountName): Entry {
+  #entryOf(serviceAccount: ServiceAccountName): LeafEntry {
     const key = keyOf(serviceAccount);
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
-    const { namespace, name } = serviceAccount;
-    const now = this.#clock.now();
-    const entry: Entry = {
-      serviceAccount: { namespace, name },
-      leaf: undefined,
-      dueAt: now,
-      retryAt: now,
-      failures: 0,
-      issues: 0,
-      lastError: undefined,
-      underWay: undefined,
-    };
+    const entry = newEntry(serviceAccount, this.#clock.now());
     this.#entries.set(key, entry);
     return entry;
   }
 
-  #isDue({ leaf, underWay, dueAt, retryAt }: Entry, now: Millis): boolean {
-    if (underWay !== undefined || now < retryAt) return false;
-    // Before `notBefore`: the clock was set back, and peers would not take the leaf yet.
-    return leaf === undefined || now >= dueAt || now < leaf.notBefore || leaf.issuerId !== this.#issuer.issuerId;
-  }
-
-  #renew(entry: Entry): void {
+  #renew(entry: LeafEntry): void {
     this.#renewals += 1;
     const done = () => {
       this.#renewals -= 1;
@@ -227,7 +199,7 @@ export class LeafStore {
     void this.#issue(entry).then(done, done); // a failure was recorded by then
   }
 
-  #issue(entry: Entry): Promise<Leaf> {
+  #issue(entry: LeafEntry): Promise<Leaf> {
     const subject = { kind: "service", serviceAccount: entry.serviceAccount } as const;
     const work = Promise.resolve()
       .then(() => this.#issuer.issue(subject, this.#life))
@@ -242,7 +214,7 @@ export class LeafStore {
     return work;
   }
 
-  #accept(entry: Entry, leaf: Leaf): Leaf {
+  #accept(entry: LeafEntry, leaf: Leaf): Leaf {
     if (this.#isDropped(entry)) return leaf;
     const key = keyOf(entry.serviceAccount);
     const isNews = entry.leaf !== undefined || entry.failures > 0;
@@ -258,7 +230,7 @@ export class LeafStore {
     return leaf;
   }
 
-  #fail(entry: Entry, error: unknown): never {
+  #fail(entry: LeafEntry, error: unknown): never {
     if (!this.#isDropped(entry)) {
       entry.failures += 1;
       entry.lastError = error;
@@ -270,7 +242,7 @@ export class LeafStore {
     throw error;
   }
 
-  #isDropped(entry: Entry): boolean {
+  #isDropped(entry: LeafEntry): boolean {
     return this.#stopped || this.#entries.get(keyOf(entry.serviceAccount)) !== entry;
   }
 
@@ -291,19 +263,10 @@ export class LeafStore {
     if (this.#stopped || this.#entries.size === 0) return;
     const now = this.#clock.now();
     // With all places taken, the end of any renewal looks again.
-    const waiting = this.#renewals < MAX_RENEWALS ? [...this.#entries.values()].map(nextAt) : [];
+    const waiting = this.#renewals < MAX_RENEWALS ? [...this.#entries.values()].map(nextLookAt) : [];
     const at = waiting.reduce((soonest, one) => Math.min(soonest, one), now + RECHECK);
     this.#cancelTimer = this.#clock.schedule(Math.max(at, now), () => this.recheck());
   }
-}
-
-function nextAt({ leaf, underWay, dueAt, retryAt }: Entry): Millis {
-  if (underWay !== undefined) return Number.POSITIVE_INFINITY;
-  return leaf === undefined ? retryAt : Math.max(dueAt, retryAt);
-}
-
-function bySoonestEnd(a: Entry, b: Entry): number {
-  return (a.leaf?.notAfter ?? 0) - (b.leaf?.notAfter ?? 0);
 }
 
 function checkedLife(life: Millis): Millis {
