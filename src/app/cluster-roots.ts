@@ -1,12 +1,13 @@
 /**
- * The roots of a cluster's mesh: the first as the flags say, all later ones as the rotation's record says.
+ * The roots of a cluster's mesh: the first as the flags say, later ones as the rotation's record does.
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { SYSTEM_CLOCK } from "../ca/clock.ts";
 import { providerKeeper, sourceFrom } from "../cluster/root-providers.ts";
 import { clusterRecordStore, secretKeeper } from "../cluster/rotation-store.ts";
-import { parseRecord, type RootSource, steadyOn } from "../rotation/record.ts";
+import { parseRecord, type RootSource, RotationRefused, steadyOn } from "../rotation/record.ts";
 import { RootOpener } from "../rotation/roots.ts";
 import { Rotator } from "../rotation/rotator.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
@@ -47,6 +48,26 @@ export function clusterRoots({ client, options, log }: ClusterRootsOptions): Clu
   const wanted = sourceFrom(certificates.spec);
   const first = { name: nameOf(wanted), source: wanted, trustDomain: settings.trustDomain, certificates: [] };
 
+  /** Other flags of a mesh that has a root already: taken at once, they would cut off every proxy. */
+  async function followFlags(rotator: Rotator): Promise<void> {
+    const { record, plan } = rotator.roots();
+    if (!plan.trustDomains.includes(settings.trustDomain)) {
+      const told = { flag: settings.trustDomain, inForce: plan.signing.trustDomain };
+      log.error("--trust-domain is not the mesh's: change it by `osm certificate rotate --trust-domain`", told);
+    }
+    if (isDeepStrictEqual(plan.signing.source, wanted)) return;
+    const told = { flags: wanted.kind, inForce: plan.signing.source.kind };
+    if (record.phase !== "steady" || record.step > 0) {
+      log.info("who signs was changed by a rotation; the flags are not looked at any more", told);
+      return;
+    }
+    log.info("the flags name another root than the one in force: a rotation to it begins", told);
+    await rotator.start({ to: first }).catch((cause: unknown) => {
+      if (!(cause instanceof RotationRefused)) throw cause;
+      log.error("the flags cannot be followed", { ...told, error: cause.message });
+    });
+  }
+
   return {
     async open() {
       const rotator = await Rotator.open({
@@ -55,12 +76,8 @@ export function clusterRoots({ client, options, log }: ClusterRootsOptions): Clu
         initial: steadyOn(first, 0),
         now,
       });
-      const signing = rotator.roots().plan.signing.source;
-      // A changed flag alone would cut proxies off; a rotation does not.
-      if (signing.kind !== wanted.kind) {
-        const said = "the flags name another certificate provider than the one in force: it changes by a rotation";
-        log.error(said, { flags: wanted.kind, inForce: signing.kind });
-      }
+      await rotator.keep();
+      await followFlags(rotator);
       return rotator;
     },
     close: () => keeper.close(),

@@ -10,10 +10,10 @@ import { splitChain } from "./pki-read.ts";
 const READ = new Map<string, readonly X509Certificate[]>();
 const MOST_READ = 256;
 
-/** Whether one of the certificates in `authorities` (PEM) signed the certificate `der`. False for what cannot be read. */
-export function isIssuedBy(der: Uint8Array, authorities: Iterable<string>): boolean {
+/** Whether one of the certificates in `authorities` (PEM) signed this one (DER or PEM). False for what cannot be read. */
+export function isIssuedBy(text: Uint8Array | string, authorities: Iterable<string>): boolean {
   try {
-    const certificate = new X509Certificate(der);
+    const certificate = new X509Certificate(text);
     return [...authorities].flatMap(read).some((one) => certificate.verify(one.publicKey));
   } catch {
     return false;

@@ -29,7 +29,7 @@ describe("root secret", () => {
     await server.stop();
   });
 
-  const open = () => openRootSecret({ client, namespace: NAMESPACE, now: Date.now() });
+  const open = () => openRootSecret({ client, namespace: NAMESPACE, name: ROOT_SECRET, now: Date.now() });
   const put = (data: Readonly<Record<string, string>>) =>
     server.put(SECRETS, {
       metadata: { namespace: NAMESPACE, name: ROOT_SECRET },

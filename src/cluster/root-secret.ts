@@ -1,5 +1,5 @@
 /**
- * The root of trust in a cluster: the Secret `osm-ca-bundle`, made by the first replica, adopted by all (design 5).
+ * A root of trust in a cluster: a Secret such as `osm-ca-bundle`, made by the first replica, adopted by all (design 5).
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
 
 export const ROOT_SECRET = "osm-ca-bundle";
 
-export interface RootSecretOptions {
+export interface RootSecretPlace {
   readonly client: Pick<KubernetesClient, "request">;
   readonly namespace: string;
-  readonly now: Millis;
+  readonly name: string;
 }
 
 /**
@@ -22,12 +22,11 @@ export interface RootSecretOptions {
  *
  * @throws RootRefused if the Secret is there and cannot be read: making another would cut off the whole mesh.
  */
-export async function openRootSecret({ client, namespace, now }: RootSecretOptions): Promise<RootMaterial> {
-  const place = { client, namespace, name: ROOT_SECRET };
+export async function openRootSecret(place: RootSecretPlace & { readonly now: Millis }): Promise<RootMaterial> {
   const known = await readRootSecret(place);
   if (known !== undefined) return known;
   try {
-    return await createRootSecret({ ...place, now });
+    return await createRootSecret(place);
   } catch (cause) {
     if (!hasStatus(cause, 409)) throw cause;
     const others = await readRootSecret(place);
@@ -36,12 +35,8 @@ export async function openRootSecret({ client, namespace, now }: RootSecretOptio
   }
 }
 
-interface NamedSecret extends Omit<RootSecretOptions, "now"> {
-  readonly name: string;
-}
-
 /** @returns undefined if there is none. @throws RootRefused if it cannot be read. */
-export async function readRootSecret({ client, namespace, name }: NamedSecret): Promise<RootMaterial | undefined> {
+export async function readRootSecret({ client, namespace, name }: RootSecretPlace): Promise<RootMaterial | undefined> {
   try {
     return fromSecretData(
       secretTexts(await client.request({ path: `/api/v1/namespaces/${namespace}/secrets/${name}` })),
@@ -53,7 +48,7 @@ export async function readRootSecret({ client, namespace, name }: NamedSecret): 
 }
 
 /** Makes a root and keeps it. Rejects if there is a Secret of that name. */
-export async function createRootSecret({ client, namespace, name, now }: NamedSecret & { readonly now: Millis }) {
+export async function createRootSecret({ client, namespace, name, now }: RootSecretPlace & { readonly now: Millis }) {
   const made = await makeRoot({ now });
   const body = await manifest({ namespace, name }, made);
   await client.request({ method: "POST", path: `/api/v1/namespaces/${namespace}/secrets`, body });

@@ -57,7 +57,7 @@ export function clusterRecordStore(
   };
 }
 
-/** Built-in roots as Secrets of the mesh namespace; the first is made if it is missing, as OSM's was. */
+/** Built-in roots as Secrets of the mesh namespace; one that was never used is made if it is missing, as OSM did. */
 export function secretKeeper({ client, namespace }: RotationPlace, now: () => Millis): RootKeeper {
   return {
     async create(trustDomain) {
@@ -65,14 +65,14 @@ export function secretKeeper({ client, namespace }: RotationPlace, now: () => Mi
       const { certificate } = await createRootSecret({ client, namespace, name: store, now: now() });
       return { name: store, source: { kind: "builtin", store }, trustDomain, certificates: [certificate] };
     },
-    async open({ name, source }) {
+    async open({ name, source, certificates }) {
       if (source.kind !== "builtin") throw new Error(`the root ${name} is of ${source.kind}, which is not set up`);
-      const { store } = source;
-      if (store === ROOT_SECRET) return openBuiltin(await openRootSecret({ client, namespace, now: now() }), now);
-      // A root that is lost must not be made anew under its old name: nobody would trust it.
-      const material = await readRootSecret({ client, namespace, name: store });
+      const place = { client, namespace, name: source.store };
+      // A root that proxies trust must not be made anew under its old name: nobody would trust it.
+      const material =
+        certificates.length === 0 ? await openRootSecret({ ...place, now: now() }) : await readRootSecret(place);
       if (material === undefined)
-        throw new Error(`the Secret ${namespace}/${store} of the root ${name} is gone: put it back`);
+        throw new Error(`the Secret ${namespace}/${source.store} of the root ${name} is gone: put it back`);
       return openBuiltin(material, now);
     },
   };

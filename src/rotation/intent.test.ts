@@ -7,7 +7,7 @@ const root = (name: string, store = name): RootRef => ({
   name,
   source: { kind: "builtin", store },
   trustDomain: "cluster.local",
-  certificates: [name],
+  certificates: [store],
 });
 const A = root("a");
 const B = root("b");
@@ -20,7 +20,7 @@ const issuing = advance(trusting, 2);
 function applied(intent: Intent, record: RotationRecord): string {
   if (intent.kind === "trouble") return intent.message;
   if (intent.kind === "met") return "met";
-  const next = intent.apply(record, undefined);
+  const next = intent.apply(record, intent.opens);
   return next.phase === "steady"
     ? `steady ${next.root.name}`
     : `${next.phase} ${next.from.name}→${next.to.name} until ${next.until}`;
@@ -69,6 +69,29 @@ describe("roles of MeshRootCertificates", () => {
     const legacy = steadyOn(root("osm-ca-bundle"), 0);
     const adopted = [{ ref: root("osm-mesh-root-certificate", "osm-ca-bundle"), role: "active" as const }];
     assert.equal(applied(intentOf(legacy, adopted, 5), legacy), "steady osm-mesh-root-certificate");
+  });
+
+  it("that is so too if the same authority is reached in another way by now, and nobody moves", () => {
+    const source = { kind: "vault", settings: { host: "vault", role: "mesh" } } as const;
+    const legacy = steadyOn({ ...root("vault"), source, certificates: ["of vault"] }, 0);
+    const withSecret = { ...source, settings: { ...source.settings, tokenName: "token" } };
+    const adopted = [
+      { ref: { ...root("mine"), source: withSecret, certificates: ["of vault"] }, role: "active" as const },
+    ];
+    assert.equal(applied(intentOf(legacy, adopted, 5), legacy), "steady mine");
+    const another = [
+      { ref: { ...root("mine"), source: withSecret, certificates: ["other"] }, role: "active" as const },
+    ];
+    assert.equal(applied(intentOf(legacy, another, 5), legacy), "trusting vault→mine until steady");
+  });
+
+  it("a root that proxies trust does not become another one under its name", () => {
+    const changed = [
+      { ref: { ...A, source: { kind: "builtin", store: "elsewhere" } as const }, role: "active" as const },
+    ];
+    assert.match(applied(intentOf(steady, changed, 5), steady), /^a names another provider or trust domain/);
+    const moved = [{ ref: { ...B, trustDomain: "mesh.example" }, role: "active" as const }];
+    assert.match(applied(intentOf(issuing, moved, 5), issuing), /^b names another provider or trust domain/);
   });
 
   it("say what each root is used for", () => {

@@ -17,13 +17,16 @@ export interface IntendedRoot {
 export type Intent =
   /** The record says what the roles say. */
   | { readonly kind: "met" }
-  | {
-      readonly kind: "change";
-      readonly apply: (record: RotationRecord, to: RootRef | undefined) => RotationRecord;
-      readonly opens?: RootRef;
-    }
+  | Change
   /** It cannot be done as it is written, or not yet. */
   | { readonly kind: "trouble"; readonly message: string };
+
+interface Change {
+  readonly kind: "change";
+  /** @param to - What `opens` names, with its certificates. */
+  readonly apply: (record: RotationRecord, to: RootRef | undefined) => RotationRecord;
+  readonly opens?: RootRef;
+}
 
 const MET: Intent = { kind: "met" };
 
@@ -34,6 +37,15 @@ export function intentOf(record: RotationRecord, roots: readonly IntendedRoot[],
   if (usable.length === 0) return MET; // nothing is asked for: what is in force stays
   if (usable.length > 2)
     return trouble(`${usable.length} MeshRootCertificates are active or passive: set all but two inactive`);
+  const changed = usable.find(({ ref }) =>
+    knownRoots(record).some((one) => one.name === ref.name && !sameRoot(one, ref)),
+  );
+  if (changed !== undefined) {
+    const { name } = changed.ref;
+    return trouble(
+      `${name} names another provider or trust domain than the one that proxies trust under this name: put it back, and make another MeshRootCertificate`,
+    );
+  }
   const signing = signingOf(
     record,
     active.map(({ ref }) => ref),
@@ -41,9 +53,14 @@ export function intentOf(record: RotationRecord, roots: readonly IntendedRoot[],
   if (signing === undefined)
     return trouble("no MeshRootCertificate is active: what is in force stays; make one active");
   const other = usable.map(({ ref }) => ref).find(({ name }) => name !== signing.name);
+  const isNamed = (one: RootRef): boolean => roots.some(({ ref }) => ref.name === one.name);
   return record.phase === "steady"
-    ? fromSteady(record, { signing, other }, now)
+    ? fromSteady(record, { signing, other, fresh: !isNamed(record.root) }, now)
     : whileMoving(record, { signing, other }, now);
+}
+
+function knownRoots(record: RotationRecord): readonly RootRef[] {
+  return record.phase === "steady" ? [record.root] : [record.from, record.to];
 }
 
 /** Of two active ones, the one that signs already. */
@@ -59,23 +76,24 @@ interface Wanted {
 
 function fromSteady(
   record: Extract<RotationRecord, { phase: "steady" }>,
-  { signing, other }: Wanted,
+  { signing, other, fresh }: Wanted & { readonly fresh: boolean },
   now: number,
 ): Intent {
   const { root } = record;
-  if (sameRoot(root, signing) && root.name !== signing.name) {
-    // The root that the mesh had before it had MeshRootCertificates, under its new name.
-    const certificates = root.certificates;
-    return {
-      kind: "change",
-      apply: (current) =>
-        current.phase === "steady"
-          ? { ...current, step: current.step + 1, root: { ...signing, certificates } }
-          : current,
-    };
+  if (root.name !== signing.name && (fresh || sameRoot(root, signing))) {
+    const begin = starting(signing, "steady", now);
+    return { ...begin, apply: (current, to) => adopted(current, to) ?? begin.apply(current, to) };
   }
   if (root.name === signing.name) return other === undefined ? MET : starting(other, "trusting", now);
   return starting(signing, other?.name === root.name ? "issuing" : "steady", now);
+}
+
+/** The root that the mesh had before it had MeshRootCertificates, under its new name, however it is reached by now. */
+function adopted(record: RotationRecord, to: RootRef | undefined): RotationRecord | undefined {
+  if (record.phase !== "steady" || to === undefined) return undefined;
+  const isSame =
+    record.root.trustDomain === to.trustDomain && to.certificates.some((pem) => record.root.certificates.includes(pem));
+  return isSame ? { ...record, step: record.step + 1, root: to } : undefined;
 }
 
 function whileMoving(record: MovingRecord, { signing, other }: Wanted, now: number): Intent {
@@ -98,7 +116,7 @@ function goingTo(record: MovingRecord, until: MovingRecord["until"]): Intent {
   return { kind: "change", apply: (current) => (current.phase === "steady" ? current : { ...current, until }) };
 }
 
-function starting(ref: RootRef, until: MovingRecord["until"], now: number): Intent {
+function starting(ref: RootRef, until: MovingRecord["until"], now: number): Change {
   return { kind: "change", opens: ref, apply: (current, to) => start(current, to ?? ref, { now, until }) };
 }
 

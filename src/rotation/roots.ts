@@ -4,6 +4,7 @@
  * @module
  */
 import { Authority } from "../ca/authority.ts";
+import { isIssuedBy } from "../ca/issued-by.ts";
 import type { CertificateProvider } from "../ca/provider.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { planOf, type RotationPlan } from "./plan.ts";
@@ -40,6 +41,7 @@ export interface TrustedRoot {
 export class RootOpener {
   readonly #keeper: RootKeeper;
   readonly #now: () => Millis;
+  /** By `keyOf`. */
   readonly #known = new Map<string, Promise<CertificateProvider>>();
 
   constructor(keeper: RootKeeper, now: () => Millis) {
@@ -63,8 +65,6 @@ export class RootOpener {
     const signing = await this.#authority(plan.signing);
     const server = plan.server === plan.signing ? signing : await this.#authority(plan.server).catch(() => signing);
     const trusted = await Promise.all(plan.trusted.map((ref) => this.#trusted(ref)));
-    const names = new Set(plan.trusted.map(({ name }) => name));
-    for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
     const pems = [...new Set(trusted.flatMap(({ certificates }) => certificates))];
     return { record, plan, signing, server, trusted, trust: pems.join("") };
   }
@@ -84,12 +84,43 @@ export class RootOpener {
     }
   }
 
+  /** Closes what is open and the record does not name. Called once nobody acts on another record any more. */
+  retain(record: RotationRecord): void {
+    const named = new Set(planOf(record).trusted.map(keyOf));
+    for (const [key, opening] of this.#known) {
+      if (named.has(key)) continue;
+      this.#known.delete(key);
+      void opening.then((provider) => provider.close?.()); // never rejects: what failed to open is not kept
+    }
+  }
+
   #open(ref: RootRef): Promise<CertificateProvider> {
-    const known = this.#known.get(ref.name);
+    const key = keyOf(ref);
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const opening = this.#keeper.open(ref);
-    this.#known.set(ref.name, opening);
-    opening.catch(() => this.#known.delete(ref.name));
+    const opening = this.#keeper.open(ref).then((provider) => sameRoot(ref, provider));
+    this.#known.set(key, opening);
+    opening.catch(() => this.#known.delete(key));
     return opening;
   }
+}
+
+/** A provider that is reached in another way may be another one. */
+function keyOf({ name, source, trustDomain }: RootRef): string {
+  return JSON.stringify([name, source, trustDomain]);
+}
+
+/**
+ * A Secret that was overwritten, or a server that was given another root while nobody looked, would cut off every proxy,
+ * since they trust what the record says. One that was only prolonged, with its old key, is the same to them.
+ *
+ * @throws Error if the provider's root is not the one that the record names.
+ */
+function sameRoot({ name, certificates }: RootRef, provider: CertificateProvider): CertificateProvider {
+  const isKnown = (pem: string) => certificates.includes(pem) || isIssuedBy(pem, certificates);
+  if (certificates.length === 0 || provider.trustBundle().some(isKnown)) return provider;
+  provider.close?.();
+  throw new Error(
+    `the root ${name} is not the one that proxies trust: its certificate was replaced (${provider.name} has SHA-256 ${provider.issuerId} now). Put the old one back and rotate; or, if its key is lost, remove the rotation's record and start all pods of the mesh anew`,
+  );
 }

@@ -69,6 +69,24 @@ export class Rotator {
     return new Rotator(options, roots, stored?.revision);
   }
 
+  /**
+   * Writes down what is in force if nothing was ever written: from then on it changes by a rotation alone, and a root
+   * that is replaced behind its back is noticed.
+   */
+  keep(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { record } = this.#roots;
+      if (this.#revision !== undefined || record.phase !== "steady") return;
+      const kept = { ...record, root: await this.complete(record.root) };
+      try {
+        await this.#write(kept);
+      } catch (cause) {
+        if (!(cause instanceof RecordConflict)) throw cause;
+        await this.#read(); // another replica was first
+      }
+    });
+  }
+
   /** What is to be acted on. */
   roots(): OpenRoots {
     return this.#roots;
@@ -149,6 +167,7 @@ export class Rotator {
     this.#roots = roots;
     this.#revision = revision;
     for (const listener of [...this.#listeners]) listener(roots);
+    this.#options.opener.retain(roots.record);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
