@@ -214,8 +214,9 @@ describe("a real Vault", () => {
     let current = await tokenOf({ ttl: "2s", policies });
     const ref = { namespace: "osm-system", name: "vault-token", key: "token" };
     const one = await open(spec("mesh", ref), {
-      vault: { mount: pki, ca },
-      readSecret: ({ name }) => Promise.resolve(name === ref.name ? { token: `${current}\n` } : undefined),
+      meshNamespace: ref.namespace,
+      vault: { mount: pki },
+      readSecret: () => Promise.resolve({ token: `${current}\n`, ...(ca !== undefined && { "ca.crt": ca }) }),
     });
     opened.push(one);
     await new Promise((resolve) => setTimeout(resolve, 5000));

@@ -12,10 +12,8 @@ import { openBuiltin, type RootMaterial } from "./builtin.ts";
 import { type ClusterApi, certManagerSigner, type IssuerRef } from "./cert-manager.ts";
 import type { OutageEvent } from "./outage.ts";
 import { openRemote, type RemoteSigner } from "./remote.ts";
-import { ProviderUnavailable } from "./unavailable.ts";
 import { vaultSigner } from "./vault.ts";
-
-export type SecretKey = NamespacedName & { readonly key: string };
+import { authorityIn, type SecretKey, type SecretReader, tokenIn } from "./vault-secret.ts";
 
 /** What `RootProvider` of a MeshRootCertificate is too. */
 export type ProviderSpec =
@@ -35,21 +33,18 @@ export interface VaultExtras {
   /** Where the PKI engine is; `pki` as OSM had it. */
   readonly mount?: string | undefined;
   readonly namespace?: string | undefined;
-  /** PEM: whom to trust as Vault's server. */
+  /** PEM: whom to trust as Vault's server, where the token's Secret does not say. */
   readonly ca?: string | undefined;
 }
 
-export interface ProviderDeps {
+/** CertificateRequests are made where Secrets are read. */
+export interface ProviderDeps extends SecretReader {
   readonly trustDomain: string;
-  /** Where CertificateRequests are made. */
-  readonly meshNamespace: string;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
   /** The root in a Secret, made if there is none. */
   readonly openRoot: (secret: NamespacedName) => Promise<RootMaterial>;
-  /** A Secret's data, as text; undefined if there is no such Secret. */
-  readonly readSecret: (secret: NamespacedName) => Promise<Readonly<Record<string, string>> | undefined>;
   readonly api: ClusterApi;
   readonly vault?: VaultExtras;
   /** Neither may throw. */
@@ -94,22 +89,12 @@ async function openSigner(signer: RemoteSigner, deps: ProviderDeps): Promise<Cer
 
 function vaultFrom(spec: Extract<ProviderSpec, { kind: "vault" }>, deps: ProviderDeps): RemoteSigner {
   const { protocol, host, port, role, token } = spec;
-  const { mount = "pki", namespace, ca } = deps.vault ?? {};
+  const { mount = "pki", namespace, ca: given } = deps.vault ?? {};
   const { clock, onWarning } = deps;
+  const [readToken, ca] =
+    token instanceof Redacted
+      ? ([() => Promise.resolve(token), given] as const)
+      : ([() => tokenIn(token, deps), async () => (await authorityIn(token, deps)) ?? given] as const);
   const address = { protocol, host, port, namespace, ca };
-  const readToken = () => (token instanceof Redacted ? Promise.resolve(token) : tokenIn(token, deps));
   return vaultSigner({ address, mount, role, readToken, clock, onWarning });
-}
-
-async function tokenIn(ref: SecretKey, { readSecret }: ProviderDeps): Promise<Redacted<string>> {
-  const data = await readSecret(ref);
-  const token = data?.[ref.key]?.trim() ?? "";
-  if (token !== "") return new Redacted(token);
-  const detail = data === undefined ? "there is no such Secret" : `it has no text under "${ref.key}"`;
-  throw new ProviderUnavailable({
-    provider: `Vault's token in Secret ${ref.namespace}/${ref.name}`,
-    kind: "permission-denied",
-    detail,
-    wayOut: `kubectl -n ${ref.namespace} create secret generic ${ref.name} --from-literal=${ref.key}=TOKEN`,
-  });
 }

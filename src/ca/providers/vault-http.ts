@@ -17,8 +17,11 @@ export interface VaultAddress {
   readonly protocol: "http" | "https";
   readonly host: string;
   readonly port: number;
-  /** PEM: whom to trust as Vault's server; undefined: what the runtime trusts. */
-  readonly ca?: string | undefined;
+  /**
+   * PEM: whom to trust as Vault's server; undefined: what the runtime trusts. A function is asked before the first call,
+   * and again after each time that a server was not trusted: what it names may have been replaced.
+   */
+  readonly ca?: string | (() => Promise<string | undefined>) | undefined;
   /** Of Vault Enterprise and OpenBao, such as `team`. */
   readonly namespace?: string | undefined;
 }
@@ -41,21 +44,32 @@ export interface VaultAnswer {
 export interface VaultHttp {
   /** For messages: `Vault at https://vault:8200`. */
   readonly what: string;
-  /** Whatever the status. Rejects with `ProviderUnavailable` where there was no whole answer. */
+  /** Whatever the status. Rejects with `ProviderUnavailable` where there was no whole answer, and as `ca` does. */
   call(call: VaultCall): Promise<VaultAnswer>;
   close(): void;
 }
 
 export function createVaultHttp(address: VaultAddress, timeout: Millis = TIMEOUT): VaultHttp {
-  const { protocol, host, port, ca, namespace } = address;
+  const { protocol, host, port, namespace } = address;
   const secure = protocol === "https";
-  const agent = secure
-    ? new HttpsAgent({ keepAlive: true, maxFreeSockets: 4, ...(ca !== undefined && { ca }) })
-    : new HttpAgent({ keepAlive: true, maxFreeSockets: 4 });
+  // Sockets are kept by what they were opened with, so none is used for another `ca`.
+  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxFreeSockets: 4 });
   const send = secure ? httpsRequest : httpRequest;
   const what = `Vault at ${protocol}://${host}:${port}`;
+  let trusted: { readonly ca: string | undefined } | undefined;
 
-  function call({ body, path, token }: VaultCall): Promise<VaultAnswer> {
+  async function call(asked: VaultCall): Promise<VaultAnswer> {
+    trusted ??= { ca: await trustOf(address) };
+    const { ca } = trusted;
+    try {
+      return await exchange(asked, ca);
+    } catch (cause) {
+      if (cause instanceof ProviderUnavailable && cause.kind === "untrusted") trusted = undefined;
+      throw cause;
+    }
+  }
+
+  function exchange({ body, path, token }: VaultCall, ca: string | undefined): Promise<VaultAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
       accept: "application/json",
@@ -66,7 +80,7 @@ export function createVaultHttp(address: VaultAddress, timeout: Millis = TIMEOUT
     };
     const method = text === undefined ? "GET" : "POST";
     const options = { host, port, method, path: `/v1/${path}`, headers, agent, ...(ca !== undefined && { ca }) };
-    return new Promise((resolve, reject) => {
+    return new Promise<VaultAnswer>((resolve, reject) => {
       const request = send(options, (response) => {
         readAll(response).then(resolve, reject);
       });
@@ -78,14 +92,15 @@ export function createVaultHttp(address: VaultAddress, timeout: Millis = TIMEOUT
       request.on("close", () => clearTimeout(timer));
       request.on("error", reject);
       request.end(text);
-    });
+    }).catch((cause: unknown) => Promise.reject(toUnavailable(what, cause)));
   }
 
-  return {
-    what,
-    call: (one) => call(one).catch((cause: unknown) => Promise.reject(toUnavailable(what, cause))),
-    close: () => agent.destroy(),
-  };
+  return { what, call, close: () => agent.destroy() };
+}
+
+async function trustOf({ protocol, ca }: VaultAddress): Promise<string | undefined> {
+  if (protocol === "http") return undefined;
+  return typeof ca === "function" ? await ca() : ca;
 }
 
 async function readAll(response: IncomingMessage): Promise<VaultAnswer> {
@@ -122,7 +137,7 @@ function toUnavailable(provider: string, cause: unknown): ProviderUnavailable {
   const detail = error.message === "" ? code : error.message;
   if (UNTRUSTED.test(`${code} ${error.message}`)) {
     const wayOut =
-      "give the authority of its certificate (--vault-ca-file), and the name that stands in it (--vault-host)";
+      "give the authority of its certificate (ca.crt of the token's Secret, or --vault-ca-file), and the name that stands in it (--vault-host)";
     return new ProviderUnavailable({ provider, kind: "untrusted", detail, wayOut }, { cause });
   }
   const wayOut = "check that it runs and can be reached from here, and --vault-protocol, --vault-host, --vault-port";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export interface FakeRequest {
@@ -29,20 +30,21 @@ export class FakeVault {
     this.#server = server;
   }
 
-  static async start(): Promise<FakeVault> {
-    const server = createServer((request, response) => {
+  /** @param tls - PEM: it speaks TLS, as the `localhost` that the certificate names. */
+  static async start(tls?: { readonly cert: string; readonly key: string }): Promise<FakeVault> {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       void readBody(request).then(async (body) => {
         const path = (request.url ?? "").replace(/^\/v1\//, "");
         const asked = { method: request.method ?? "", path, headers: request.headers, body };
         vault.requests.push(asked);
-        const answer = await vault.answers.get(path)?.(asked);
-        const { status, body: text } = answer ?? { status: 404, body: { errors: [`no handler for route "${path}"`] } };
+        const given = await vault.answers.get(path)?.(asked);
+        const { status, body: text } = given ?? { status: 404, body: { errors: [`no handler for route "${path}"`] } };
         response.writeHead(status, { "content-type": "application/json" });
         response.end(typeof text === "string" ? text : JSON.stringify(text ?? {}));
       });
-    });
-    const vault = new FakeVault(server);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    };
+    const vault = new FakeVault(tls === undefined ? createServer(answer) : createTlsServer(tls, answer));
+    await new Promise<void>((resolve) => vault.#server.listen(0, "127.0.0.1", resolve));
     return vault;
   }
 
