@@ -70,8 +70,11 @@ export const NAMESPACE_RULES: readonly Rule[] = [
   { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates/status"], verbs: WRITE },
   // A name cannot limit `create`: the object has none yet when it is decided.
   // Roots that a rotation makes have names of their own.
+  // So has the Secret with a token for Vault.
   { apiGroups: [""], resources: ["secrets"], verbs: ["create", "get"] },
   { apiGroups: [""], resources: ["secrets"], resourceNames: [CA_SECRET], verbs: ["get", ...READ, ...WRITE] },
+  // Each certificate that cert-manager signs is asked for by an object that is deleted once it was answered.
+  { apiGroups: ["cert-manager.io"], resources: ["certificaterequests"], verbs: ["create", "delete", "get", "list"] },
   // Where a change of the root stands, and which replica acts on what.
   { apiGroups: [""], resources: ["configmaps"], verbs: ["create"] },
   {
