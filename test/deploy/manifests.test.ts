@@ -6,8 +6,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { manifestFiles } from "../../deploy/build/manifest/files.ts";
-import { BOOTSTRAP_RULES, CLUSTER_RULES, NAMESPACE_RULES } from "../../deploy/build/manifest/rbac.ts";
-import { IMAGES, VERSION } from "../../deploy/build/names.ts";
+import { BOOTSTRAP_RULES, CLUSTER_RULES, NAMESPACE_RULES, type Rule } from "../../deploy/build/manifest/rbac.ts";
+import { IMAGES, MESH_NAME, MESH_NAMESPACE, VERSION } from "../../deploy/build/names.ts";
+import { namespacesOf, resourcesOf } from "../../src/sources/kubernetes/resource.ts";
 import { DEPLOY, objectsIn, oneOf } from "./documents.ts";
 
 const OBJECTS = objectsIn(join(DEPLOY, "osm.yaml"));
@@ -152,6 +153,17 @@ describe("permissions", () => {
       [],
     );
   });
+
+  const scope = { meshName: MESH_NAME, meshNamespace: MESH_NAMESPACE };
+  for (const { group, plural, namespace } of [namespacesOf(scope), ...resourcesOf(scope)]) {
+    it(`let ${plural} be watched, ${namespace === undefined ? "everywhere" : "in the mesh's namespace alone"}`, () => {
+      const grants = (of: readonly Rule[]) =>
+        of
+          .filter(({ apiGroups, resources }) => apiGroups.includes(group) && resources.includes(plural))
+          .some(({ verbs }) => verbs.includes("list") && verbs.includes("watch"));
+      assert.deepEqual([grants(CLUSTER_RULES), grants(NAMESPACE_RULES)], [namespace === undefined, !!namespace]);
+    });
+  }
 
   for (const { resources, verbs, resourceNames = [] } of rules) {
     it(`README says why: ${resources.join(", ")} ${verbs.join(", ")}`, () => {

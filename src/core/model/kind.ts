@@ -18,8 +18,8 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T; readonly findings: readonly Finding[] }
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
-export interface Kind<T> {
-  readonly kind: string;
+export interface Kind<T extends { readonly kind: string }> {
+  readonly kind: T["kind"];
   /** API group; "" for Kubernetes' core. */
   readonly group: string;
   readonly plural: string;

@@ -31,6 +31,8 @@ import { DaemonSet, Deployment, Job, StatefulSet } from "./workload.ts";
 /** Every kind that the mesh reads. */
 export const KINDS: readonly Kind<MeshObject>[] = [
   Namespace,
+  MeshConfig,
+  MeshRootCertificate,
   ServiceAccount,
   Service,
   Pod,
@@ -40,7 +42,6 @@ export const KINDS: readonly Kind<MeshObject>[] = [
   StatefulSet,
   DaemonSet,
   Job,
-  MeshConfig,
   TrafficTarget,
   HTTPRouteGroup,
   TCPRoute,
@@ -51,7 +52,6 @@ export const KINDS: readonly Kind<MeshObject>[] = [
   UpstreamTrafficSetting,
   Telemetry,
   ExtensionService,
-  MeshRootCertificate,
 ];
 
 const BY_NAME: ReadonlyMap<string, Kind<MeshObject>> = new Map(KINDS.map((kind) => [kind.kind, kind]));

@@ -3,25 +3,10 @@
  *
  * @module
  */
-import { Egress } from "../../core/model/egress.ts";
-import { EndpointSlice } from "../../core/model/endpoint-slice.ts";
-import { ExtensionService } from "../../core/model/extension-service.ts";
-import { HTTPRouteGroup } from "../../core/model/http-route-group.ts";
-import { IngressBackend } from "../../core/model/ingress-backend.ts";
 import type { Kind } from "../../core/model/kind.ts";
-import { MeshConfig } from "../../core/model/mesh-config.ts";
-import { MeshRootCertificate } from "../../core/model/mesh-root-certificate.ts";
 import { Namespace } from "../../core/model/namespace.ts";
-import type { MeshObject } from "../../core/model/object.ts";
-import { Pod } from "../../core/model/pod.ts";
-import { Retry } from "../../core/model/retry.ts";
-import { Service } from "../../core/model/service.ts";
-import { ServiceAccount } from "../../core/model/service-account.ts";
-import { TCPRoute } from "../../core/model/tcp-route.ts";
-import { Telemetry } from "../../core/model/telemetry.ts";
-import { TrafficSplit } from "../../core/model/traffic-split.ts";
-import { TrafficTarget } from "../../core/model/traffic-target.ts";
-import { UpstreamTrafficSetting } from "../../core/model/upstream-traffic-setting.ts";
+import type { KindName, MeshObject } from "../../core/model/object.ts";
+import { KINDS } from "../../core/model/parse.ts";
 
 /** One kind as it is listed and watched. */
 export interface WatchedResource {
@@ -41,6 +26,9 @@ export interface WatchedResource {
   readonly ofSources?: boolean;
 }
 
+/** Which objects of a kind are meant. */
+type Narrowing = Omit<WatchedResource, "kind" | "group" | "plural" | "versions">;
+
 export interface MeshScope {
   readonly meshName: string;
   readonly meshNamespace: string;
@@ -49,18 +37,8 @@ export interface MeshScope {
 /** Pods that ended are no destination and hold no identity; a cluster may keep thousands of them. */
 const RUNNING_PODS = "status.phase!=Succeeded,status.phase!=Failed";
 
-const POLICY: readonly Kind<MeshObject>[] = [
-  TrafficTarget,
-  HTTPRouteGroup,
-  TCPRoute,
-  TrafficSplit,
-  Egress,
-  IngressBackend,
-  Retry,
-  UpstreamTrafficSetting,
-  Telemetry,
-  ExtensionService,
-];
+/** Namespaces come before all others; a cluster mirrors Endpoints into slices and makes pods of workloads. */
+const UNWATCHED: readonly KindName[] = ["Namespace", "Endpoints", "Deployment", "StatefulSet", "DaemonSet", "Job"];
 
 /**
  * Namespaces of the mesh: its members. Listed before all else.
@@ -71,17 +49,20 @@ export function namespacesOf({ meshName }: MeshScope): WatchedResource {
   return { ...watched(Namespace), labelSelector: `openservicemesh.io/monitored-by=${meshName}` };
 }
 
-/** All others. Endpoints are not among them: the cluster mirrors them into slices. */
-export function resourcesOf({ meshNamespace }: MeshScope): readonly WatchedResource[] {
-  return [
-    { ...watched(MeshConfig), namespace: meshNamespace },
-    { ...watched(MeshRootCertificate), namespace: meshNamespace },
-    { ...watched(ServiceAccount), membersOnly: true },
-    { ...watched(Service), membersOnly: true },
-    { ...watched(Pod), membersOnly: true, fieldSelector: RUNNING_PODS },
-    { ...watched(EndpointSlice), membersOnly: true, ofSources: true },
-    ...POLICY.map(watched),
-  ];
+/** All other kinds that are watched, in all namespaces unless it is said here. */
+export function resourcesOf(scope: MeshScope): readonly WatchedResource[] {
+  const narrowed: Partial<Record<KindName, Narrowing>> = {
+    MeshConfig: { namespace: scope.meshNamespace },
+    MeshRootCertificate: { namespace: scope.meshNamespace },
+    ServiceAccount: { membersOnly: true },
+    Service: { membersOnly: true },
+    Pod: { membersOnly: true, fieldSelector: RUNNING_PODS },
+    EndpointSlice: { membersOnly: true, ofSources: true },
+  };
+  return KINDS.filter(({ kind }) => !UNWATCHED.includes(kind)).map((one) => ({
+    ...watched(one),
+    ...narrowed[one.kind],
+  }));
 }
 
 function watched({ kind, group, plural, versions }: Kind<MeshObject>): WatchedResource {
