@@ -5,11 +5,12 @@
  */
 import * as v from "valibot";
 import type { NamespacedName } from "../base/ref.ts";
+import type { Report } from "../base/report.ts";
 import { type AddressRange, parseAddressRange } from "./address-range.ts";
 import { AnyText, fieldsOf, LabelName, listOf, Port, SubdomainName } from "./fields.ts";
 import { isHostOrWildcard } from "./host-name.ts";
 import { type Path, show } from "./issues.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { type LocalRef, LocalRefFields } from "./local-ref.ts";
 import { type Meta, Metadata } from "./meta.ts";
 
@@ -95,9 +96,9 @@ export const Egress: Kind<Egress> = defineKind({
   fields: "ours",
   onBadValue: partAtFault,
   schema: fieldsOf({ metadata: Metadata, spec: Spec }),
-  build: ({ spec }, meta, note): Egress | undefined => {
-    const hosts = usable(spec.hosts, "spec.hosts", note, toHost);
-    const ipAddresses = usable(spec.ipAddresses, "spec.ipAddresses", note, toRange);
+  build: ({ spec }, meta, report): Egress | undefined => {
+    const hosts = usable(spec.hosts, "spec.hosts", report, toHost);
+    const ipAddresses = usable(spec.ipAddresses, "spec.ipAddresses", report, toRange);
     if (hosts === undefined || ipAddresses === undefined) return undefined;
     return {
       kind: "Egress",
@@ -140,7 +141,7 @@ const toRange: Reading<AddressRange> = {
 function usable<T>(
   texts: readonly string[],
   path: string,
-  note: Note,
+  report: Report,
   { expected, read }: Reading<T>,
 ): readonly T[] | undefined {
   const values = texts.map(read);
@@ -148,7 +149,7 @@ function usable<T>(
   const none = texts.length > 0 && good.length === 0;
   for (const [i, value] of values.entries()) {
     if (value !== undefined) continue;
-    note(none ? "object-invalid" : "field-invalid", `${path}[${i}]`, `must be ${expected}, but is ${show(texts[i])}`);
+    report(none ? "object-invalid" : "field-invalid", `${path}[${i}]`, `must be ${expected}, but is ${show(texts[i])}`);
   }
   return none ? undefined : good;
 }

@@ -5,8 +5,9 @@
  */
 import * as v from "valibot";
 import { compareText } from "../base/ref.ts";
+import type { Report } from "../base/report.ts";
 import { fieldsOf, filled, listOf, mapOf, NameText, Text } from "./fields.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
 import { Pattern } from "./regex.ts";
 
@@ -53,10 +54,10 @@ export const HTTPRouteGroup: Kind<HTTPRouteGroup> = defineKind({
   unserved: ["v1alpha3", "v1alpha2", "v1alpha1"],
   fields: "ours",
   schema: fieldsOf({ metadata: Metadata, spec: fieldsOf({ matches: listOf(Match) }) }),
-  build: ({ spec }, meta, note): HTTPRouteGroup => ({
+  build: ({ spec }, meta, report): HTTPRouteGroup => ({
     kind: "HTTPRouteGroup",
     meta,
-    matches: lastOfEachName(spec.matches.map(toMatch), note),
+    matches: lastOfEachName(spec.matches.map(toMatch), report),
   }),
 });
 
@@ -92,11 +93,11 @@ function canonicalName(key: string): string {
   return name === "host" ? ":authority" : name;
 }
 
-function lastOfEachName(matches: readonly HttpMatch[], note: Note): readonly HttpMatch[] {
+function lastOfEachName(matches: readonly HttpMatch[], report: Report): readonly HttpMatch[] {
   return matches.filter(({ name }, i) => {
     const later = matches.findIndex((other, j) => j > i && other.name === name);
     if (later === -1) return true;
-    note(
+    report(
       "route-match-duplicate",
       `spec.matches[${i}].name`,
       `"${name}" is also the name of spec.matches[${later}], which stands`,

@@ -6,10 +6,11 @@
  * @module
  */
 import * as v from "valibot";
+import type { Report } from "../base/report.ts";
 import { type AddressRange, parseAddressRange } from "./address-range.ts";
 import { AnyText, Flag, fieldsOf, listOf, NameText, Port, Text } from "./fields.ts";
 import { isHostOrWildcard } from "./host-name.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { type LocalRef, LocalRefFields } from "./local-ref.ts";
 import { type Meta, Metadata } from "./meta.ts";
 import { type ObjectStatus, Status } from "./status.ts";
@@ -95,8 +96,8 @@ export const IngressBackend: Kind<IngressBackend> = defineKind({
   versions: ["v1alpha1"],
   fields: "ours",
   schema: fieldsOf({ metadata: Metadata, spec: Spec, status: Status }),
-  build: ({ spec, status }, meta, note): IngressBackend | undefined =>
-    haveDuplicates(spec.backends, note)
+  build: ({ spec, status }, meta, report): IngressBackend | undefined =>
+    haveDuplicates(spec.backends, report)
       ? undefined
       : {
           kind: "IngressBackend",
@@ -109,12 +110,12 @@ export const IngressBackend: Kind<IngressBackend> = defineKind({
 });
 
 // Of two, OSM merged the sources: the open one opened the other. Its webhook refused them, too.
-function haveDuplicates(backends: readonly IngressBackendPort[], note: Note): boolean {
+function haveDuplicates(backends: readonly IngressBackendPort[], report: Report): boolean {
   const keys = backends.map(({ name, port }) => `${name} ${port.number}`);
   const second = keys.findIndex((key, i) => keys.indexOf(key) < i);
   if (second === -1) return false;
   const first = keys.indexOf(keys[second] ?? "");
-  note(
+  report(
     "object-invalid",
     `spec.backends[${second}]`,
     `must be another Service or port than spec.backends[${first}]: take one out`,

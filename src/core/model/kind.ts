@@ -4,9 +4,10 @@
  * @module
  */
 import type * as v from "valibot";
-import { type Finding, type FindingCode, finding, tidyFindings } from "../base/finding.ts";
+import { type Finding, tidyFindings } from "../base/finding.ts";
 import { deepFreeze } from "../base/memo.ts";
 import type { ObjectRef } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import { isRecord } from "./fields.ts";
 import { issueMessage, issuePath, type Path, pathText, show } from "./issues.ts";
 import { type PartAtFault, parseMending } from "./mend.ts";
@@ -32,9 +33,6 @@ export interface Kind<T extends { readonly kind: string }> {
   parse(raw: unknown): Parsed<T>;
 }
 
-/** Adds a finding about the object that is being read. */
-export type Note = (code: FindingCode, path: string, message: string) => void;
-
 export interface Definition<T extends Named, S extends ObjectSchema> {
   readonly kind: T["kind"];
   readonly group: string;
@@ -48,8 +46,8 @@ export interface Definition<T extends Named, S extends ObjectSchema> {
   readonly fields: "ours" | "theirs";
   /** What to do about a bad value: refuse the object, take the field's default, or leave out the part that it spoils. */
   readonly onBadValue?: "refuse" | "default" | PartAtFault;
-  /** Cross-field rules are told through `note`. undefined: the object is refused, and an error says why. */
-  readonly build: (read: v.InferOutput<S>, meta: Meta, note: Note) => T | undefined;
+  /** Cross-field rules are told through `report`. undefined: the object is refused, and an error says why. */
+  readonly build: (read: v.InferOutput<S>, meta: Meta, report: Report) => T | undefined;
 }
 
 interface Named {
@@ -76,9 +74,8 @@ export function defineKind<T extends Named, S extends ObjectSchema>(definition: 
     namespaced,
     parse: (raw) => {
       const findings: Finding[] = [];
-      const about = aboutOf(kind, namespaced, raw);
-      const note: Note = (code, path, message) => findings.push(finding(code, about, path, message));
-      const value = headerFits(definition, raw, note) ? read(definition, namespaced, raw, note) : undefined;
+      const report = reportTo(findings, aboutOf(kind, namespaced, raw));
+      const value = headerFits(definition, raw, report) ? read(definition, namespaced, raw, report) : undefined;
       const tidy = Object.freeze(tidyFindings(findings));
       return value === undefined ? { ok: false, findings: tidy } : { ok: true, value, findings: tidy };
     },
@@ -89,14 +86,14 @@ function read<T extends Named, S extends ObjectSchema>(
   { schema, fields, onBadValue = "refuse", build }: Definition<T, S>,
   namespaced: boolean,
   raw: unknown,
-  note: Note,
+  report: Report,
 ): T | undefined {
   const { value, issues } = parseMending(schema, raw, partAtFault(onBadValue));
   const code = value === undefined ? "object-invalid" : "field-invalid";
-  for (const issue of issues.slice(0, MOST_ISSUES)) note(code, pathText(issuePath(issue)), issueMessage(issue));
-  if (issues.length > MOST_ISSUES) note(code, "", `and ${issues.length - MOST_ISSUES} more like these`);
-  if (fields === "ours") noteUnknownFields(schema, raw, note);
-  const built = value === undefined ? undefined : build(value, toMeta(value.metadata, namespaced), note);
+  for (const issue of issues.slice(0, MOST_ISSUES)) report(code, pathText(issuePath(issue)), issueMessage(issue));
+  if (issues.length > MOST_ISSUES) report(code, "", `and ${issues.length - MOST_ISSUES} more like these`);
+  if (fields === "ours") reportUnknownFields(schema, raw, report);
+  const built = value === undefined ? undefined : build(value, toMeta(value.metadata, namespaced), report);
   return built === undefined ? undefined : deepFreeze(built);
 }
 
@@ -109,11 +106,11 @@ function isWithinSpec([first, second]: Path): boolean {
   return first === "spec" && second !== undefined;
 }
 
-function noteUnknownFields(schema: unknown, raw: unknown, note: Note): void {
+function reportUnknownFields(schema: unknown, raw: unknown, report: Report): void {
   for (const path of unknownFields(schema, raw).slice(0, MOST_ISSUES)) {
     const [first] = path;
     const expected = first === "metadata" || (path.length === 1 && EVERY_OBJECT.includes(String(first)));
-    if (!expected) note("field-unknown", pathText(path), "this kind has no such field; it has no effect");
+    if (!expected) report("field-unknown", pathText(path), "this kind has no such field; it has no effect");
   }
 }
 
@@ -121,29 +118,29 @@ function noteUnknownFields(schema: unknown, raw: unknown, note: Note): void {
 function headerFits<T extends Named, S extends ObjectSchema>(
   { kind, group, versions }: Definition<T, S>,
   raw: unknown,
-  note: Note,
+  report: Report,
 ): boolean {
   const header = isRecord(raw) ? { apiVersion: raw["apiVersion"] ?? "", kind: raw["kind"] ?? kind } : undefined;
-  if (header === undefined) note("object-invalid", "", `must be an object, but is ${show(raw)}`);
-  else if (header.kind !== kind) note("object-invalid", "kind", `must be ${kind}, but is ${show(header.kind)}`);
+  if (header === undefined) report("object-invalid", "", `must be an object, but is ${show(raw)}`);
+  else if (header.kind !== kind) report("object-invalid", "kind", `must be ${kind}, but is ${show(header.kind)}`);
   else if (header.apiVersion === "") return true;
-  else return versionFits({ group, versions }, header.apiVersion, note);
+  else return versionFits({ group, versions }, header.apiVersion, report);
   return false;
 }
 
 function versionFits(
   { group, versions }: Pick<Definition<Named, ObjectSchema>, "group" | "versions">,
   apiVersion: unknown,
-  note: Note,
+  report: Report,
 ): boolean {
   const written = typeof apiVersion === "string" ? groupVersion(apiVersion) : undefined;
   const served = versions.map((version) => (group === "" ? version : `${group}/${version}`)).join(" or ");
   if (written === undefined || written.group !== group) {
-    note("object-invalid", "apiVersion", `must be ${served}, but is ${show(apiVersion)}`);
+    report("object-invalid", "apiVersion", `must be ${served}, but is ${show(apiVersion)}`);
     return false;
   }
   if (versions.includes(written.version)) return true;
-  note("version-unserved", "apiVersion", `${show(apiVersion)} is not served; write the object as ${served}`);
+  report("version-unserved", "apiVersion", `${show(apiVersion)} is not served; write the object as ${served}`);
   return false;
 }
 

@@ -5,8 +5,9 @@
  */
 import * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
+import type { Report } from "../base/report.ts";
 import { fieldsOf } from "./fields.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { MeshConfigSpec } from "./mesh-config-schema.ts";
 import { type Meta, Metadata } from "./meta.ts";
 import { distinctCurves, forBothKindsOfKeys } from "./tls-names.ts";
@@ -146,14 +147,14 @@ export const MeshConfig: Kind<MeshConfig> = defineKind({
   fields: "ours",
   onBadValue: "default",
   schema: fieldsOf({ metadata: Metadata, spec: v.nullish(MeshConfigSpec, {}) }),
-  build: ({ spec }, meta, note): MeshConfig => ({
+  build: ({ spec }, meta, report): MeshConfig => ({
     kind: "MeshConfig",
     meta,
     sidecar: spec.sidecar,
     traffic: toTraffic(spec.traffic),
     observability: spec.observability,
-    certificate: toCertificate(spec.certificate, note),
-    featureFlags: toFeatures(spec, note),
+    certificate: toCertificate(spec.certificate, report),
+    featureFlags: toFeatures(spec, report),
   }),
 });
 
@@ -176,19 +177,19 @@ function toTraffic({
   };
 }
 
-function toCertificate({ ingressGateway, ...read }: Written, note: Note): CertificateSettings {
+function toCertificate({ ingressGateway, ...read }: Written, report: Report): CertificateSettings {
   const path = "spec.certificate.serviceCertValidityDuration";
   const settings = {
-    serviceCertValidityMs: atLeastShortest(read.serviceCertValidityDuration, path, note),
+    serviceCertValidityMs: atLeastShortest(read.serviceCertValidityDuration, path, report),
     certKeyBitSize: read.certKeyBitSize,
   };
   if (ingressGateway == null) return settings;
   const { subjectAltNames, validityDuration, secret } = ingressGateway;
-  const validityMs = atLeastShortest(validityDuration, "spec.certificate.ingressGateway.validityDuration", note);
+  const validityMs = atLeastShortest(validityDuration, "spec.certificate.ingressGateway.validityDuration", report);
   return { ...settings, ingressGateway: { subjectAltNames, validityMs, secret } };
 }
 
-function toFeatures(spec: v.InferOutput<typeof MeshConfigSpec>, note: Note): FeatureFlags {
+function toFeatures(spec: v.InferOutput<typeof MeshConfigSpec>, report: Report): FeatureFlags {
   const { certificate, featureFlags, observability } = spec;
   for (const [set, path, because] of [
     [
@@ -217,14 +218,14 @@ function toFeatures(spec: v.InferOutput<typeof MeshConfigSpec>, note: Note): Fea
       "which Services a pod is of is always known beforehand; remove it",
     ],
   ] as const) {
-    if (set) note("mesh-config-no-effect", `spec.${path}`, `has no effect: ${because}`);
+    if (set) report("mesh-config-no-effect", `spec.${path}`, `has no effect: ${because}`);
   }
   return featureFlags;
 }
 
-function atLeastShortest(span: Millis, path: string, note: Note): Millis {
+function atLeastShortest(span: Millis, path: string, report: Report): Millis {
   if (span >= SHORTEST_CERTIFICATE) return span;
-  note("field-invalid", path, `must be 10s or more, but is ${span / 1000}s; 10s is in force`);
+  report("field-invalid", path, `must be 10s or more, but is ${span / 1000}s; 10s is in force`);
   return SHORTEST_CERTIFICATE;
 }
 

@@ -6,9 +6,10 @@
 import * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
 import type { NamespacedName } from "../base/ref.ts";
+import type { Report } from "../base/report.ts";
 import { AnyText, Duration, durationThat, fieldsOf, filled, LabelName, SubdomainName, wholeBetween } from "./fields.ts";
 import { type Path, show } from "./issues.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
 
 export interface RetryPolicy {
@@ -84,12 +85,12 @@ export const Retry: Kind<Retry> = defineKind({
   fields: "ours",
   onBadValue: partAtFault,
   schema: fieldsOf({ metadata: Metadata, spec: Spec }),
-  build: ({ spec }, meta, note): Retry => ({
+  build: ({ spec }, meta, report): Retry => ({
     kind: "Retry",
     meta,
     source: nameOf(spec.source),
     destinations: spec.destinations.map(nameOf),
-    retryPolicy: toPolicy(spec.retryPolicy, note),
+    retryPolicy: toPolicy(spec.retryPolicy, report),
   }),
 });
 
@@ -105,18 +106,18 @@ function nameOf({ namespace, name }: NamespacedName): NamespacedName {
   return { namespace, name };
 }
 
-function toPolicy({ retryOn, perTryTimeout, ...rest }: v.InferOutput<typeof Policy>, note: Note): RetryPolicy {
+function toPolicy({ retryOn, perTryTimeout, ...rest }: v.InferOutput<typeof Policy>, report: Report): RetryPolicy {
   const limit = perTryTimeout > 0 ? { perTryTimeout } : {};
-  return { retryOn: knownConditions(retryOn, note), ...limit, ...rest };
+  return { retryOn: knownConditions(retryOn, report), ...limit, ...rest };
 }
 
 // Envoy drops what it does not know without a word.
-function knownConditions(text: string, note: Note): readonly string[] {
+function knownConditions(text: string, report: Report): readonly string[] {
   const written = [...new Set(text.split(",").map((one) => one.trim()))].filter((one) => one !== "");
   const unknown = written.filter((one) => !CONDITIONS.has(one));
   for (const one of unknown)
-    note("field-invalid", "spec.retryPolicy.retryOn", `${show(one)} is no condition of Envoy's; it is left out`);
+    report("field-invalid", "spec.retryPolicy.retryOn", `${show(one)} is no condition of Envoy's; it is left out`);
   if (written.length === 0)
-    note("field-invalid", "spec.retryPolicy.retryOn", 'it names no condition, so nothing is repeated: write "5xx"');
+    report("field-invalid", "spec.retryPolicy.retryOn", 'it names no condition, so nothing is repeated: write "5xx"');
   return written.filter((one) => CONDITIONS.has(one));
 }

@@ -5,9 +5,10 @@
  */
 import * as v from "valibot";
 import { type Millis, parseDuration } from "../base/millis.ts";
+import type { Report } from "../base/report.ts";
 import { fieldsOf, listOf, Port, Text, TextMap } from "./fields.ts";
 import { show } from "./issues.ts";
-import { defineKind, type Kind, type Note } from "./kind.ts";
+import { defineKind, type Kind } from "./kind.ts";
 import { LabelMetadata, type Meta } from "./meta.ts";
 import { PortOrName, type PortTransport, Transport } from "./port.ts";
 
@@ -89,7 +90,7 @@ export const Service: Kind<Service> = defineKind({
   versions: ["v1"],
   fields: "theirs",
   schema: fieldsOf({ metadata: LabelMetadata, spec: v.nullish(Spec, {}) }),
-  build: ({ spec }, meta, note): Service => {
+  build: ({ spec }, meta, report): Service => {
     const ips = spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP];
     return {
       kind: "Service",
@@ -99,34 +100,34 @@ export const Service: Kind<Service> = defineKind({
       headless: ips.includes("None"),
       ...(spec.type === "ExternalName" ? { externalName: spec.externalName } : {}),
       ports: spec.ports,
-      timeouts: timeoutsOf(meta, note),
-      ...authorizationOf(meta, note),
+      timeouts: timeoutsOf(meta, report),
+      ...authorizationOf(meta, report),
     };
   },
 });
 
-function authorizationOf({ annotations }: Meta, note: Note): Pick<Service, "authorization"> {
+function authorizationOf({ annotations }: Meta, report: Report): Pick<Service, "authorization"> {
   const text = annotations[AUTHORIZATION];
   if (text === "enabled" || text === "disabled") return { authorization: text };
   if (text === undefined) return {};
   const message = `must be enabled or disabled, but is ${show(text)}; what the MeshConfig says is in force`;
-  note("field-invalid", `metadata.annotations[${AUTHORIZATION}]`, message);
+  report("field-invalid", `metadata.annotations[${AUTHORIZATION}]`, message);
   return {};
 }
 
-function timeoutsOf({ annotations }: Meta, note: Note): ServiceTimeouts {
-  const request = timeoutIn(annotations, REQUEST_TIMEOUT, note);
-  const idle = timeoutIn(annotations, IDLE_TIMEOUT, note);
+function timeoutsOf({ annotations }: Meta, report: Report): ServiceTimeouts {
+  const request = timeoutIn(annotations, REQUEST_TIMEOUT, report);
+  const idle = timeoutIn(annotations, IDLE_TIMEOUT, report);
   return { ...(request === undefined ? {} : { request }), ...(idle === undefined ? {} : { idle }) };
 }
 
 /** A bad one counts as none: it would be wrong to leave the whole Service out of the mesh for it. */
-function timeoutIn(annotations: Meta["annotations"], name: string, note: Note): Millis | undefined {
+function timeoutIn(annotations: Meta["annotations"], name: string, report: Report): Millis | undefined {
   const text = annotations[name];
   if (text === undefined) return undefined;
   const span = parseDuration(text.trim());
   if (span !== undefined && span >= 0) return span;
   const message = `must be a duration such as "30s", or "0s" for any time, but is ${show(text)}; the MeshConfig's is in force`;
-  note("field-invalid", `metadata.annotations[${name}]`, message);
+  report("field-invalid", `metadata.annotations[${name}]`, message);
   return undefined;
 }
