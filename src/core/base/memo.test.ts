@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Interner, ListSharing, memoByObject, memoLast } from "./memo.ts";
+import { Interner, ListSharing, memoByObject, memoByParts, memoLast } from "./memo.ts";
 
 describe("memoByObject", () => {
   it("computes once for an object, also if that gives undefined", () => {
@@ -12,6 +12,44 @@ describe("memoByObject", () => {
     assert.equal(calls, 1);
     memo({});
     assert.equal(calls, 2);
+  });
+});
+
+describe("memoByParts", () => {
+  it("makes anew what has other parts, fewer parts or another order of them", () => {
+    const [key, a, b] = [{}, {}, {}];
+    const memo = memoByParts<object, string>();
+    const made: string[] = [];
+    const make = (text: string) => () => {
+      made.push(text);
+      return text;
+    };
+    assert.equal(memo(key, [a, b], make("first")), "first");
+    assert.equal(memo(key, [a, b], make("again")), "first");
+    assert.equal(memo(key, [a], make("less")), "less");
+    assert.equal(memo(key, [a, b], make("the last alone is kept")), "the last alone is kept");
+    assert.equal(memo(key, [b, a], make("order")), "order");
+    assert.equal(memo(key, [b, {}], make("equal is not the same")), "equal is not the same");
+    assert.deepEqual(made, ["first", "less", "the last alone is kept", "order", "equal is not the same"]);
+  });
+
+  it("gives what there was to the one who makes, of that object alone", () => {
+    const memo = memoByParts<object, readonly string[]>();
+    const key = {};
+    const more = (last: readonly string[] = []) => [...last, "x"];
+    memo(key, [1], more);
+    memo({}, [1], more);
+    assert.deepEqual(memo(key, [2], more), ["x", "x"]);
+    assert.deepEqual(memo({}, [2], more), ["x"]);
+  });
+
+  it("keeps what is made of no parts, and a value that is undefined", () => {
+    const memo = memoByParts<object, undefined>();
+    const key = {};
+    let calls = 0;
+    memo(key, [], () => void calls++);
+    memo(key, [], () => void calls++);
+    assert.equal(calls, 1);
   });
 });
 

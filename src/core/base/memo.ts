@@ -31,6 +31,27 @@ export function memoLast<A extends readonly unknown[], V>(compute: (...args: A) 
   };
 }
 
+/**
+ * Remembers what was last made for an object, and of which parts: while these are the same objects, in the same order,
+ * it is not made anew.
+ *
+ * `make` is given what there was, so that it can keep what turns out to be equal.
+ */
+export function memoByParts<K extends object, V>(): (
+  key: K,
+  parts: readonly unknown[],
+  make: (last: V | undefined) => V,
+) => V {
+  const known = new WeakMap<K, { readonly parts: readonly unknown[]; readonly value: V }>();
+  return (key, parts, make) => {
+    const last = known.get(key);
+    if (last !== undefined && sameItems(last.parts, parts)) return last.value;
+    const value = make(last?.value);
+    known.set(key, { parts, value });
+    return value;
+  };
+}
+
 /** One value for each list of the same objects, whoever asks, for as long as somebody holds it. */
 export class ListSharing {
   readonly #values = new WeakValues();

@@ -7,8 +7,9 @@
  */
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
-import { sameItems } from "../base/memo.ts";
+import { memoByParts } from "../base/memo.ts";
 import { keyOf } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import type { AddressRange } from "../ir/listener.ts";
 import type { NonEmpty } from "../ir/protocol.ts";
 import { isAddress } from "../model/address-range.ts";
@@ -42,8 +43,6 @@ export interface LinkedEgress {
   readonly findings: readonly Finding[];
 }
 
-type Report = (code: FindingCode, path: string, message: string) => void;
-
 export function linkEgress(
   snapshot: Snapshot,
   config: MeshConfig,
@@ -72,26 +71,19 @@ const DISABLED =
   "featureFlags.enableEgressPolicy of the MeshConfig is false, so this object opens nothing: set it to true";
 
 interface Linked {
-  /** What `matches` names, in its order. */
-  readonly named: readonly unknown[];
   readonly node: EgressNode | undefined;
   readonly findings: readonly Finding[];
 }
 
-const lastLinked = new WeakMap<Egress, Linked>();
+const lastLinked = memoByParts<Egress, Linked>();
 
 /** The last node of this Egress, if what it names is still the same: later stages compare nodes by reference. */
 function linkedEgress(egress: Egress, snapshot: Snapshot): Linked {
   const named = egress.matches.map((match) => meantBy(egress, match, snapshot));
-  const last = lastLinked.get(egress);
-  if (last !== undefined && sameItems(last.named, named)) return last;
-  const findings: Finding[] = [];
-  const node = link(egress, snapshot, (code, path, message) =>
-    findings.push(finding(code, refOf(egress), path, message)),
-  );
-  const linked = { named, node, findings };
-  lastLinked.set(egress, linked);
-  return linked;
+  return lastLinked(egress, named, () => {
+    const findings: Finding[] = [];
+    return { node: link(egress, snapshot, reportTo(findings, refOf(egress))), findings };
+  });
 }
 
 function meantBy({ meta }: Egress, { kind, name }: EgressMatch, { objects }: Snapshot) {

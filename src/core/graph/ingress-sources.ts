@@ -6,8 +6,8 @@
  *
  * @module
  */
-import type { FindingCode } from "../base/finding.ts";
 import { keyOf, type NamespacedName } from "../base/ref.ts";
+import type { Report } from "../base/report.ts";
 import type { AddressRange } from "../ir/listener.ts";
 import type { NonEmpty, Principals } from "../ir/protocol.ts";
 import type { EndpointSlice } from "../model/endpoint-slice.ts";
@@ -15,8 +15,6 @@ import type { Endpoints } from "../model/endpoints.ts";
 import type { IngressBackend, IngressBackendPort, IngressSource } from "../model/ingress-backend.ts";
 import { EVERYWHERE, ipv4Range, tidyRanges } from "./address-range.ts";
 import { isIpv4 } from "./endpoints.ts";
-
-type Report = (code: FindingCode, path: string, message: string) => void;
 
 /** What is behind a Service of any namespace. */
 export interface SourceService {

@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { type Finding, type FindingCode, finding } from "../base/finding.ts";
-import { sameItems } from "../base/memo.ts";
+import { type Finding, finding } from "../base/finding.ts";
+import { memoByParts, sameItems } from "../base/memo.ts";
 import type { Millis } from "../base/millis.ts";
 import { keyOf, type NamespacedName } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
 import type { IngressBackend, IngressBackendPort } from "../model/ingress-backend.ts";
 import type { MeshConfig } from "../model/mesh-config.ts";
@@ -41,8 +42,6 @@ export interface LinkedIngress {
   readonly findings: readonly Finding[];
 }
 
-type Report = (code: FindingCode, path: string, message: string) => void;
-
 /** @param services - Of the mesh, by `namespace/name`. */
 export function linkIngress(
   snapshot: Snapshot,
@@ -59,7 +58,7 @@ export function linkIngress(
   const claims = new Map<string, IngressBackend>();
   const nodes = members.sort(oldestFirst).flatMap((object) => {
     const linked = linkedIngress(object, snapshot, slices);
-    const report = reporter(object, findings);
+    const report = reportTo(findings, refOf(object));
     findings.push(...linked.findings);
     const won = object.backends.filter((backend, i) => claim(claims, object, backend, `spec.backends[${i}]`, report));
     for (const [i, backend] of object.backends.entries()) checkService(object, backend, i, services, report);
@@ -70,10 +69,6 @@ export function linkIngress(
 
 const DISABLED =
   "featureFlags.enableIngressBackendPolicy of the MeshConfig is false, so this object opens nothing: set it to true";
-
-function reporter(object: IngressBackend, findings: Finding[]): Report {
-  return (code, path, message) => findings.push(finding(code, refOf(object), path, message));
-}
 
 /** A Service's port is the oldest object's, also while that lets in nobody. */
 function claim(
@@ -115,13 +110,11 @@ function checkService(
 }
 
 interface Linked {
-  /** All that it names: what is behind its sources, and its route groups. */
-  readonly named: readonly unknown[];
   readonly nodes: readonly IngressNode[];
   readonly findings: readonly Finding[];
 }
 
-const lastLinked = new WeakMap<IngressBackend, Linked>();
+const lastLinked = memoByParts<IngressBackend, Linked>();
 
 /** The last nodes of this object where they would be the same: later stages compare them by reference. */
 function linkedIngress(object: IngressBackend, snapshot: Snapshot, slices: SliceIndex): Linked {
@@ -129,17 +122,14 @@ function linkedIngress(object: IngressBackend, snapshot: Snapshot, slices: Slice
     slices: slices.get(keyOf(service)) ?? [],
     endpoints: snapshot.objects.Endpoints.get(keyOf(service)),
   });
-  const named = namedBy(object, snapshot, behind);
-  const last = lastLinked.get(object);
-  if (last !== undefined && sameItems(last.named, named)) return last;
-  const findings: Finding[] = [];
-  const made = linkBackends(object, snapshot, behind, reporter(object, findings));
-  const nodes = made.map((node) => last?.nodes.find((known) => sameNode(known, node)) ?? node);
-  const linked = { named, nodes, findings };
-  lastLinked.set(object, linked);
-  return linked;
+  return lastLinked(object, namedBy(object, snapshot, behind), (last) => {
+    const findings: Finding[] = [];
+    const made = linkBackends(object, snapshot, behind, reportTo(findings, refOf(object)));
+    return { nodes: made.map((node) => last?.nodes.find((known) => sameNode(known, node)) ?? node), findings };
+  });
 }
 
+/** What is behind its sources, and its route groups. */
 function namedBy(
   { meta, sources, matches }: IngressBackend,
   snapshot: Snapshot,

@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { type Finding, type FindingCode, finding } from "../base/finding.ts";
-import { sameItems } from "../base/memo.ts";
+import type { Finding } from "../base/finding.ts";
+import { memoByParts, sameItems } from "../base/memo.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import type { EndpointSlice } from "../model/endpoint-slice.ts";
 import type { Endpoints } from "../model/endpoints.ts";
+import { refOf } from "../model/object.ts";
 import type { Pod } from "../model/pod.ts";
 import type { Service, ServicePort } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -49,28 +51,22 @@ interface Sources {
 }
 
 interface Linked {
-  readonly sources: Sources;
   readonly node: ServiceNode | undefined;
   readonly findings: readonly Finding[];
 }
 
-const lastLinked = new WeakMap<Service, Linked>();
+const lastLinked = memoByParts<Service, Linked>();
 
 /** The last node of this Service, if it would be made of the same: later stages compare nodes by reference. */
 function linkedService(service: Service, sources: Sources): Linked {
-  const last = lastLinked.get(service);
-  if (last !== undefined && sameSources(last.sources, sources)) return last;
-  const findings: Finding[] = [];
-  const addresses = (port: ServicePort) => addressesOf(service, port, sources);
-  const made = linkService(service, addresses, sources.pods, findings);
-  const node = last?.node !== undefined && made !== undefined && sameNode(last.node, made) ? last.node : made;
-  const linked = { sources, node, findings };
-  lastLinked.set(service, linked);
-  return linked;
-}
-
-function sameSources(a: Sources, b: Sources): boolean {
-  return a.pods === b.pods && a.endpoints === b.endpoints && sameItems(a.slices, b.slices);
+  const { slices, endpoints, pods } = sources;
+  return lastLinked(service, [pods, endpoints, ...slices], (last) => {
+    const findings: Finding[] = [];
+    const addresses = (port: ServicePort) => addressesOf(service, port, sources);
+    const made = linkService(service, addresses, pods, findings);
+    const node = last?.node !== undefined && made !== undefined && sameNode(last.node, made) ? last.node : made;
+    return { node, findings };
+  });
 }
 
 /** Of one Service, so that all that it says itself is equal. Ports are small plain values. */
@@ -87,7 +83,7 @@ interface Linking {
   readonly pods: PodIndex;
   /** The pods behind the Service that have a sidecar. */
   readonly members: readonly Pod[];
-  report(code: FindingCode, path: string, message: string): void;
+  readonly report: Report;
 }
 
 function linkService(
@@ -97,9 +93,7 @@ function linkService(
   findings: Finding[],
 ): ServiceNode | undefined {
   const { namespace, name } = service.meta;
-  const report: Linking["report"] = (code, path, message) => {
-    findings.push(finding(code, { kind: "Service", namespace, name }, path, message));
-  };
+  const report = reportTo(findings, refOf(service));
   const selected = selectedPods(service, addresses, pods);
   if (selected === undefined) {
     report("service-without-selector", "spec.selector", NO_SELECTOR);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
-import { sameItems } from "../base/memo.ts";
+import { memoByParts } from "../base/memo.ts";
 import { compareNames, keyOf } from "../base/ref.ts";
 import { refOf } from "../model/object.ts";
 import type { TrafficSplit } from "../model/traffic-split.ts";
@@ -48,15 +48,12 @@ export function linkSplits(splits: Iterable<TrafficSplit>, services: ReadonlyMap
   return { byRoot, findings };
 }
 
-const lastNodes = new WeakMap<TrafficSplit, SplitNode>();
+const lastNode = memoByParts<TrafficSplit, SplitNode>();
 
 /** The last node of this TrafficSplit, if it is the same: later stages compare nodes by reference. */
 function sameAsLast(split: TrafficSplit, node: SplitNode): SplitNode {
-  const last = lastNodes.get(split);
-  const parts = ({ root, backends }: SplitNode) => [root, ...backends.flatMap((one) => [one.service, one.weight])];
-  if (last !== undefined && sameItems(parts(last), parts(node))) return last;
-  lastNodes.set(split, node);
-  return node;
+  const { root, backends } = node;
+  return lastNode(split, [root, ...backends.flatMap(({ service, weight }) => [service, weight])], () => node);
 }
 
 const SUFFIXES = new Set(["", "svc", "svc.cluster", "svc.cluster.local"]);

@@ -5,11 +5,13 @@
  *
  * @module
  */
-import { type Finding, type FindingCode, finding } from "../base/finding.ts";
+import type { Finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
-import { sameItems } from "../base/memo.ts";
+import { memoByParts } from "../base/memo.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
+import { refOf } from "../model/object.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { IdentityRef, TargetRule, TrafficTarget } from "../model/traffic-target.ts";
 
@@ -34,8 +36,6 @@ export interface LinkedTargets {
   readonly findings: readonly Finding[];
 }
 
-type Report = (code: FindingCode, path: string, message: string) => void;
-
 export function linkTargets(snapshot: Snapshot, isMember: (namespace: string) => boolean): LinkedTargets {
   const findings: Finding[] = [];
   const targets: TargetNode[] = [];
@@ -49,26 +49,19 @@ export function linkTargets(snapshot: Snapshot, isMember: (namespace: string) =>
 }
 
 interface Linked {
-  /** What the rules name, in their order. */
-  readonly rules: readonly unknown[];
   readonly node: TargetNode | undefined;
   readonly findings: readonly Finding[];
 }
 
-const lastLinked = new WeakMap<TrafficTarget, Linked>();
+const lastLinked = memoByParts<TrafficTarget, Linked>();
 
 /** The last node of this TrafficTarget, if its rules still mean the same: later stages compare nodes by reference. */
 function linkedTarget(target: TrafficTarget, snapshot: Snapshot): Linked {
-  const { namespace, name } = target.meta;
-  const rules = target.rules.map((rule) => meantBy(rule, namespace, snapshot));
-  const last = lastLinked.get(target);
-  if (last !== undefined && sameItems(last.rules, rules)) return last;
-  const findings: Finding[] = [];
-  const about = { kind: "TrafficTarget", namespace, name };
-  const node = linkTarget(target, snapshot, (...of) => findings.push(finding(of[0], about, of[1], of[2])));
-  const linked = { rules, node, findings };
-  lastLinked.set(target, linked);
-  return linked;
+  const rules = target.rules.map((rule) => meantBy(rule, target.meta.namespace, snapshot));
+  return lastLinked(target, rules, () => {
+    const findings: Finding[] = [];
+    return { node: linkTarget(target, snapshot, reportTo(findings, refOf(target))), findings };
+  });
 }
 
 function meantBy({ kind, name }: TargetRule, namespace: string, { objects }: Snapshot): unknown {

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type Finding, type FindingCode, finding } from "../base/finding.ts";
+import type { Finding } from "../base/finding.ts";
 import { keyOf } from "../base/ref.ts";
+import { type Report, reportTo } from "../base/report.ts";
 import type { Egress } from "../model/egress.ts";
 import { refOf } from "../model/object.ts";
 import type { UpstreamTrafficSetting } from "../model/upstream-traffic-setting.ts";
@@ -36,7 +37,7 @@ export function linkSettings({ settings, egresses, services }: SettingSources): 
   const byService = new Map<string, SettingBinding[]>();
   const findings: Finding[] = [];
   for (const setting of [...settings].sort(oldestFirst)) {
-    const report: Report = (code, path, message) => findings.push(finding(code, refOf(setting), path, message));
+    const report = reportTo(findings, refOf(setting));
     const place = placeOf(setting, services);
     if (place === undefined) {
       // An Egress that names the object does not look at its host.
@@ -65,8 +66,6 @@ export function settingOf(
   const bindings = byService.get(keyOf(service)) ?? [];
   return (bindings.find((one) => one.host === host) ?? bindings.find((one) => one.host === ""))?.setting;
 }
-
-type Report = (code: FindingCode, path: string, message: string) => void;
 
 function settingsNamedBy({ meta, matches }: Egress): readonly string[] {
   return matches
