@@ -43,7 +43,11 @@ describe("a root in use", () => {
     ["active", "passive", ["passive"], false],
     ["active", "passive", ["inactive"], false],
     ["active", "inactive", ["active"], false],
-    ["inactive", "passive", ["active"], false],
+    // Back into use, as a new one: OSM let it, and proxies prove that they trust it before it signs.
+    ["inactive", "passive", ["active"], true],
+    ["inactive", "passive", ["active", "active"], false],
+    ["inactive", "passive", [], false],
+    ["inactive", "active", ["active"], false],
     ["inactive", "active", [], false],
     ["passive", "inactive", [], false],
     ["passive", "active", ["active", "active"], false],
@@ -76,12 +80,16 @@ describe("a root in use", () => {
     });
   }
 
-  it("is rotated by the steps that OSM's users know", () => {
+  it("is rotated by the steps that OSM's users know, and back", () => {
     const steps: readonly (readonly [string, RootRole | undefined, RootRole])[] = [
       ["new", undefined, "passive"],
       ["new", "passive", "active"],
       ["old", "active", "passive"],
       ["old", "passive", "inactive"],
+      ["old", "inactive", "passive"],
+      ["old", "passive", "active"],
+      ["new", "active", "passive"],
+      ["new", "passive", "inactive"],
     ];
     const roots = new Map([["old", root("old", "active")]]);
     for (const [name, from, to] of steps) {

@@ -2,7 +2,7 @@
  * Which changes of the mesh's roots are safe, one at a time (platform spec 4.2).
  *
  * In use are at most two: one that signs and one that is trusted beside it, or two that may sign. A rotation is: a new
- * root passive, both active, the old one passive, then inactive.
+ * root passive, both active, the old one passive, then inactive. The way back is the same, with the old root as the new.
  *
  * @module
  */
@@ -49,8 +49,8 @@ function roleFaults(
   after: MeshRootCertificate,
   inUse: readonly MeshRootCertificate[],
 ): readonly RootFault[] {
-  if (before.role === "inactive")
-    return [ofRole("may not leave inactive: proxies no longer trust it; create another MeshRootCertificate")];
+  if (before.role === "inactive" && after.role === "active")
+    return [ofRole("must be passive before it is active: proxies do not trust it yet")];
   if (before.role === "active" && after.role === "inactive")
     return [ofRole("must be passive before it is inactive: certificates of it are in use")];
   const active = [after, ...inUse].some(({ role }) => role === "active");
