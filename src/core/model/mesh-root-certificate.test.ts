@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MeshRootCertificate } from "./mesh-root-certificate.ts";
+import { MeshRootCertificate, writtenProvider } from "./mesh-root-certificate.ts";
 
 const SECRET = { name: "osm-ca-bundle", namespace: "osm-system" };
 const TRESOR = { tresor: { ca: { secretRef: SECRET } } };
@@ -34,6 +34,11 @@ describe("MeshRootCertificate.parse", () => {
     const { secretKeyRef } = VAULT.vault.token;
     assert.deepEqual(accepted({ provider: VAULT }).provider, { ...VAULT.vault, kind: "vault", token: secretKeyRef });
     assert.deepEqual(accepted({ provider: { certManager: ISSUER } }).provider, { kind: "certManager", ...ISSUER });
+  });
+
+  it("reads each provider as it is written", () => {
+    for (const provider of [TRESOR, VAULT, { certManager: ISSUER }])
+      assert.deepEqual(writtenProvider(accepted({ provider }).provider), provider);
   });
 
   for (const role of ["active", "passive", "inactive"]) {

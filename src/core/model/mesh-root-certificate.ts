@@ -57,7 +57,8 @@ const TrustDomain = v.pipe(
 
 const SecretName = fieldsOf({ name: NameText, namespace: NameText });
 
-const Providers = v.pipe(
+/** `spec.provider`. */
+export const RootProvider = v.pipe(
   fieldsOf({
     tresor: v.nullish(fieldsOf({ ca: fieldsOf({ secretRef: SecretName }) })),
     vault: v.nullish(
@@ -89,7 +90,7 @@ const Spec = fieldsOf({
   role: v.nullish(v.picklist(ROLES, `one of ${ROLES.join(", ")}`), "active"),
   trustDomain: v.nullish(TrustDomain, "cluster.local"),
   spiffeEnabled: Flag,
-  provider: Providers,
+  provider: RootProvider,
 });
 
 /** What is wrong with one refuses it: the mesh's roots change by decision, not by default. */
@@ -112,6 +113,22 @@ interface Written {
     | null
     | undefined;
   readonly certManager?: Omit<Extract<RootProvider, { kind: "certManager" }>, "kind"> | null | undefined;
+}
+
+/** `spec.provider` as `RootProvider` reads it. */
+export function writtenProvider(provider: RootProvider): object {
+  switch (provider.kind) {
+    case "tresor":
+      return { tresor: { ca: { secretRef: provider.secret } } };
+    case "vault": {
+      const { kind: _, token, ...vault } = provider;
+      return { vault: { ...vault, token: { secretKeyRef: token } } };
+    }
+    case "certManager": {
+      const { kind: _, ...certManager } = provider;
+      return { certManager };
+    }
+  }
 }
 
 function toProviders({ tresor, vault, certManager }: Written): readonly RootProvider[] {
