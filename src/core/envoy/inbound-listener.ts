@@ -12,10 +12,11 @@ import {
   FilterChainSchema,
 } from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
 import { type Listener, ListenerSchema } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareText } from "../base/ref.ts";
 import type { InboundChain, InboundListener, IngressChain, NetworkAccess } from "../ir/listener.ts";
 import type { Observation } from "../ir/observation.ts";
-import type { NonEmpty, TlsSettings } from "../ir/protocol.ts";
+import type { TlsSettings } from "../ir/protocol.ts";
 import { accessLogs } from "./access-log.ts";
 import { connectionLimitFilters } from "./connection-limit.ts";
 import { httpByRouteTable } from "./http-connection.ts";

@@ -14,6 +14,7 @@ import {
 import { HttpInspectorSchema } from "../../../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 import { OriginalDstSchema } from "../../../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 import { TlsInspectorSchema } from "../../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { typed } from "./typed.ts";
 
 /** Restores the address that was dialled, which the redirection replaced. */
@@ -23,7 +24,7 @@ export function originalDestination(): ListenerFilter {
 
 /** Where an inspector waits for the client's first bytes: on these ports alone, or on all but these. */
 export type Inspection =
-  | { readonly kind: "only"; readonly ports: readonly [number, ...number[]] }
+  | { readonly kind: "only"; readonly ports: NonEmpty<number> }
   | { readonly kind: "except"; readonly ports: readonly number[] };
 
 const EVERYWHERE: Inspection = { kind: "except", ports: [] };

@@ -23,7 +23,8 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
-import type { NonEmpty, TlsSettings, TlsVersion } from "../ir/protocol.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
+import type { TlsSettings, TlsVersion } from "../ir/protocol.ts";
 import { INBOUND_ROOT, MESH_ALPN, SERVICE_CERTIFICATE } from "./names.ts";
 import { fromAds, typed } from "./typed.ts";
 

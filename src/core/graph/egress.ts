@@ -8,10 +8,10 @@
 import { type Finding, type FindingCode, finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
 import { memoByParts } from "../base/memo.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { keyOf } from "../base/ref.ts";
 import { type Report, reportTo } from "../base/report.ts";
 import type { AddressRange } from "../ir/listener.ts";
-import type { NonEmpty } from "../ir/protocol.ts";
 import { isAddress } from "../model/address-range.ts";
 import type { Egress, EgressMatch, EgressPort } from "../model/egress.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";

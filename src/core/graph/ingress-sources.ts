@@ -6,10 +6,11 @@
  *
  * @module
  */
+import type { NonEmpty } from "../base/non-empty.ts";
 import { keyOf, type NamespacedName } from "../base/ref.ts";
 import type { Report } from "../base/report.ts";
 import type { AddressRange } from "../ir/listener.ts";
-import type { NonEmpty, Principals } from "../ir/protocol.ts";
+import type { Principals } from "../ir/protocol.ts";
 import type { EndpointSlice } from "../model/endpoint-slice.ts";
 import type { Endpoints } from "../model/endpoints.ts";
 import type { IngressBackend, IngressBackendPort, IngressSource } from "../model/ingress-backend.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { principalOf, type ServiceAccountName } from "../base/identity.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 
 export interface MeshSettings {
   /** The value of the namespace label `openservicemesh.io/monitored-by`. */
@@ -20,7 +21,7 @@ export interface MeshSettings {
 export function principalsOf(
   account: ServiceAccountName,
   { trustDomain, otherTrustDomains = [] }: MeshSettings,
-): readonly [string, ...string[]] {
+): NonEmpty<string> {
   return [principalOf(account, trustDomain), ...otherTrustDomains.map((other) => principalOf(account, other))];
 }
 

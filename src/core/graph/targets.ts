@@ -8,6 +8,7 @@
 import type { Finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
 import { memoByParts } from "../base/memo.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import { type Report, reportTo } from "../base/report.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
@@ -26,7 +27,7 @@ export interface TargetNode {
   /** At layer 4: any port, these target ports, or (a TCPRoute is missing) nothing. */
   readonly ports:
     | { readonly kind: "any" }
-    | { readonly kind: "these"; readonly ports: readonly [number, ...number[]] }
+    | { readonly kind: "these"; readonly ports: NonEmpty<number> }
     | { readonly kind: "none" };
 }
 

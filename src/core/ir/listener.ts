@@ -4,7 +4,8 @@
  * @module
  */
 import type { Millis } from "../base/millis.ts";
-import type { NonEmpty, Principals, WeightedCluster } from "./protocol.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
+import type { Principals, WeightedCluster } from "./protocol.ts";
 import type { GlobalConnectionLimit, GlobalRequestLimit, TokenBucket } from "./rate-limit.ts";
 
 /** IPv4 addresses: `10.1.0.0/16`. */

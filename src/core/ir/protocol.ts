@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-/** A list that the type checker knows is not empty: an empty list is never "any". */
-export type NonEmpty<T> = readonly [T, ...T[]];
+import type { NonEmpty } from "../base/non-empty.ts";
 
 /** How a port's traffic is carried: by an HTTP connection manager or byte by byte. */
 export type Carriage = "http" | "tcp";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Millis } from "../base/millis.ts";
-import type { NonEmpty } from "./protocol.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 
 /** Each proxy has a bucket of its own. A connection or request takes a token; without one it is refused. */
 export interface TokenBucket {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Millis } from "../base/millis.ts";
-import type { NonEmpty } from "./protocol.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 
 /** How much a proxy may have under way towards an upstream. Absent: no limit, and Envoy's own times. */
 export interface ConnectionLimits {

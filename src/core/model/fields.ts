@@ -5,9 +5,8 @@
  */
 import * as v from "valibot";
 import { type Millis, parseDuration } from "../base/millis.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareText } from "../base/ref.ts";
-
-export type NonEmpty<T> = readonly [T, ...T[]];
 
 const NAME_LENGTH = 253;
 const LABEL_LENGTH = 63;

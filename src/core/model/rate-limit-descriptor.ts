@@ -4,7 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import { Flag, fieldsOf, filled, listOf, NameText, type NonEmpty, someOf } from "./fields.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
+import { Flag, fieldsOf, filled, listOf, NameText, someOf } from "./fields.ts";
 import { ReadHeaderName } from "./header.ts";
 import { Pattern } from "./regex.ts";
 

@@ -6,7 +6,8 @@
  */
 import type * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
-import { fieldsOf, type NonEmpty } from "./fields.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
+import { fieldsOf } from "./fields.ts";
 import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
 import type { HttpDescriptor } from "./rate-limit-descriptor.ts";

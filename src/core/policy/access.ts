@@ -6,12 +6,13 @@
  * @module
  */
 import type { ServiceAccountName } from "../base/identity.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { type MeshSettings, principalsOf } from "../graph/settings.ts";
 import { compareMatches, type TargetNode } from "../graph/targets.ts";
 import type { NetworkAccess, NetworkPolicy } from "../ir/listener.ts";
-import type { NonEmpty, Principals } from "../ir/protocol.ts";
+import type { Principals } from "../ir/protocol.ts";
 import type { ConditionalAccess, Route, RouteMatch } from "../ir/route.ts";
 import type { HttpMatch } from "../model/http-route-group.ts";
 import { areDisjoint } from "./disjoint.ts";

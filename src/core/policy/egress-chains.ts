@@ -3,15 +3,15 @@
  *
  * @module
  */
+import type { NonEmpty } from "../base/non-empty.ts";
 import { EVERYWHERE, rangeText } from "../graph/address-range.ts";
 import type { EgressNode } from "../graph/egress.ts";
 import type { AddressRange, EgressChain, Silence } from "../ir/listener.ts";
-import type { NonEmpty } from "../ir/protocol.ts";
 import { ANY_SERVER, type EgressArea, type EgressPortPlan } from "./egress-areas.ts";
 
 /** What the areas of a chain have in common; of one protocol and port. */
 interface Group<T> {
-  readonly areas: readonly [EgressArea, ...EgressArea[]];
+  readonly areas: NonEmpty<EgressArea>;
   readonly shared: T;
 }
 
@@ -103,7 +103,7 @@ function grouped<T>(
   return [...groups.values()];
 }
 
-function rangesOf([first, ...rest]: readonly [EgressArea, ...EgressArea[]]): EgressChain["ranges"] {
+function rangesOf([first, ...rest]: NonEmpty<EgressArea>): EgressChain["ranges"] {
   const ranges: NonEmpty<AddressRange> = [first.range, ...rest.map(({ range }) => range)];
   const isAny = rest.length === 0 && rangeText(first.range) === rangeText(EVERYWHERE);
   return isAny ? "any" : ranges;

@@ -9,11 +9,11 @@
  */
 import { type Finding, finding } from "../base/finding.ts";
 import { sameItems } from "../base/memo.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareText, keyOf } from "../base/ref.ts";
 import { covers, rangeText, tidyRanges } from "../graph/address-range.ts";
 import type { IngressNode } from "../graph/ingress.ts";
 import type { AddressRange } from "../ir/listener.ts";
-import type { NonEmpty } from "../ir/protocol.ts";
 import type { Served } from "./served.ts";
 
 /** A way into one of the pod's services. */

@@ -8,6 +8,7 @@
  */
 import { type Finding, finding } from "../base/finding.ts";
 import type { ServiceAccountName } from "../base/identity.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { compareNames, compareText, keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName } from "../graph/host-names.ts";
@@ -20,7 +21,6 @@ import {
 } from "../graph/service-node.ts";
 import { principalsOf } from "../graph/settings.ts";
 import type { OutboundChain, OutboundListener } from "../ir/listener.ts";
-import type { NonEmpty } from "../ir/protocol.ts";
 import type { RouteTable } from "../ir/route.ts";
 import type { EndpointSet, EndpointWorkload, MeshUpstream, TrustedPeers, Upstream } from "../ir/upstream.ts";
 import { type EgressIr, resolveEgress } from "./egress.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Finding, finding } from "../base/finding.ts";
+import type { NonEmpty } from "../base/non-empty.ts";
 import { keyOf } from "../base/ref.ts";
 import type { MeshGraph } from "../graph/graph.ts";
 import { domainName } from "../graph/host-names.ts";
@@ -15,7 +16,7 @@ import type { Pod } from "../model/pod.ts";
 export interface Served {
   readonly service: ServiceNode;
   /** The ports of one name and target port; more than one if several Service ports lead to the same place. */
-  readonly ports: readonly [PortNode, ...PortNode[]];
+  readonly ports: NonEmpty<PortNode>;
   /** The root of a split has no chain: its callers send the backend's server name. */
   readonly chained: boolean;
 }
