@@ -220,11 +220,14 @@ describe("a control plane that is killed during a rotation", () => {
   });
 
   it("at random moments goes on, forward and back, without a failed request", async () => {
-    const kills = Number(process.env["ROTATION_KILLS"] ?? 4);
-    await underLoad(mesh, 15 + kills * 8, async () => {
+    const kills = Number(process.env["ROTATION_KILLS"] ?? 20);
+    const { stateDir } = await mesh.status();
+    const hit = new Set<string>();
+    await underLoad(mesh, 15 + kills * 6, async () => {
       await mustCertificate(mesh, "rotate", "--no-wait");
       for (let i = 0; i < kills; i++) {
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 5000));
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 4000));
+        hit.add(phaseOnDisk(stateDir));
         await kill();
         await mesh.eventually("it answers again", 20_000, async () => void (await rotationOf(mesh)));
         const { phase } = await rotationOf(mesh);
@@ -233,5 +236,6 @@ describe("a control plane that is killed during a rotation", () => {
       }
       await untilPhase(mesh, "steady", 60_000);
     });
+    for (const phase of ["trusting", "issuing"]) assert.ok(hit.has(phase), `never killed in ${phase}: ${[...hit]}`);
   });
 });
