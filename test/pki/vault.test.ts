@@ -1,40 +1,27 @@
 /** The Vault provider with the real Vault, or OpenBao, that VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT name. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { splitChain } from "../../src/ca/pki-read.ts";
 import type { ProviderDeps, ProviderSpec } from "../../src/ca/providers/choose.ts";
-import { createVaultHttp, type VaultAddress } from "../../src/ca/providers/vault-http.ts";
+import { createVaultHttp } from "../../src/ca/providers/vault-http.ts";
 import { IssueRefused } from "../../src/ca/refusal.ts";
 import { OpensslCa } from "../../src/ca/testing/openssl-ca.ts";
 import { Redacted } from "../../src/core/base/redacted.ts";
 import { checkLeaf, HOUR, issueTo, MINUTE, type Opened, open, SUBJECTS, unavailable } from "./rig.ts";
+import { ANY_NAME, placeOf, vaultAdmin } from "./vault-admin.ts";
 
-const { VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_DIR } = process.env;
-const missing = VAULT_ADDR === undefined || VAULT_TOKEN === undefined;
+const { VAULT_DIR } = process.env;
+const vault = vaultAdmin();
+const missing = vault === undefined;
 if (missing)
   console.error("\n!!! SKIPPED: the Vault provider with a real Vault. There are no VAULT_ADDR and VAULT_TOKEN");
 const real = { skip: missing };
 
-const url = new URL(VAULT_ADDR ?? "http://127.0.0.1:8200");
-const ca = VAULT_CACERT === undefined ? undefined : readFileSync(VAULT_CACERT, "utf8");
-const address: VaultAddress = {
-  protocol: url.protocol === "https:" ? "https" : "http",
-  host: url.hostname,
-  port: Number(url.port),
-  ca,
-};
-const admin = new Redacted(VAULT_TOKEN ?? "");
-/** What the provider tells operators to write. */
-const ANY = {
-  allow_any_name: true,
-  allowed_uri_sans: "spiffe://*",
-  key_type: "any",
-  require_cn: false,
-  max_ttl: "87600h",
-};
+const address = vault?.address ?? { ...placeOf("http://127.0.0.1:8200"), ca: undefined };
+const { ca } = address;
+const admin = vault?.token ?? new Redacted("");
 
 describe("a real Vault", () => {
   const http = createVaultHttp(address);
@@ -48,22 +35,15 @@ describe("a real Vault", () => {
   });
   after(async () => {
     for (const { provider } of opened) provider.close?.();
-    for (const path of mounts) await remove(path);
+    for (const path of mounts) vault?.remove(`sys/mounts/${path}`);
+    vault?.close();
     http.close();
     openssl.remove();
   });
 
   async function write(path: string, body: unknown = {}): Promise<Record<string, unknown>> {
-    const { status, text, json } = await http.call({ path, body, token: admin });
-    assert.ok(status < 300, `${path}: ${status} ${text}`);
-    return (json as { data?: Record<string, unknown> } | undefined)?.data ?? {};
-  }
-
-  async function remove(path: string): Promise<void> {
-    // The provider deletes nothing, so its client cannot either.
-    const trust = VAULT_CACERT === undefined ? [] : ["--cacert", VAULT_CACERT];
-    const how = ["-sS", ...trust, "-H", `X-Vault-Token: ${VAULT_TOKEN}`, "-X", "DELETE"];
-    execFileSync("curl", [...how, `${VAULT_ADDR}/v1/sys/mounts/${path}`]);
+    assert.ok(vault !== undefined);
+    return await vault.call(path, body);
   }
 
   async function engine(): Promise<string> {
@@ -77,7 +57,7 @@ describe("a real Vault", () => {
   async function mount(): Promise<string> {
     const path = await engine();
     await write(`${path}/root/generate/internal`, { common_name: `root of ${path}`, ttl: "87000h", key_type: "ec" });
-    await write(`${path}/roles/mesh`, ANY);
+    await write(`${path}/roles/mesh`, ANY_NAME);
     return path;
   }
 
@@ -115,7 +95,7 @@ describe("a real Vault", () => {
   });
 
   it("a role that gives less is believed by the leaf, not by the wish", real, async () => {
-    await write(`${pki}/roles/short`, { ...ANY, max_ttl: "2m" });
+    await write(`${pki}/roles/short`, { ...ANY_NAME, max_ttl: "2m" });
     const { authority } = await openAt(pki, "short");
     const leaf = await issueTo(authority, "short", 24 * HOUR);
     assert.ok(leaf.notAfter <= Date.now() + 2 * MINUTE, new Date(leaf.notAfter).toISOString());
@@ -136,7 +116,7 @@ describe("a real Vault", () => {
       ttl: "9000h",
     });
     await write(`${path}/intermediate/set-signed`, { certificate });
-    await write(`${path}/roles/mesh`, ANY);
+    await write(`${path}/roles/mesh`, ANY_NAME);
     const refused = await unavailable(openAt(path));
     assert.equal(refused.kind, "unusable");
     const told = /vault write \S+\/(issuers\/import\/cert) pem_bundle=@root\.crt/.exec(refused.message);
@@ -174,16 +154,16 @@ describe("a real Vault", () => {
   it("names each refusal, and what it says to do helps", real, async () => {
     const path = await engine();
     assert.equal((await unavailable(openAt(path))).kind, "role-missing");
-    await write(`${path}/roles/mesh`, ANY);
+    await write(`${path}/roles/mesh`, ANY_NAME);
     assert.equal((await unavailable(openAt(path))).kind, "issuer-missing");
     await write(`${path}/root/generate/internal`, { common_name: "mesh", ttl: "87600h" });
     await openAt(path);
-    await write(`${path}/roles/rsa`, { ...ANY, key_type: "rsa" });
+    await write(`${path}/roles/rsa`, { ...ANY_NAME, key_type: "rsa" });
     assert.equal((await unavailable(openAt(path, "rsa"))).kind, "key-refused");
     assert.equal((await unavailable(openAt("not-there"))).kind, "mount-missing");
     assert.equal((await unavailable(openAt(path, "mesh", { token: new Redacted("bad") }))).kind, "permission-denied");
     for (const narrow of [{ allow_any_name: false, allowed_domains: "example.org" }, { allowed_uri_sans: "" }]) {
-      await write(`${path}/roles/narrow`, { ...ANY, ...narrow });
+      await write(`${path}/roles/narrow`, { ...ANY_NAME, ...narrow });
       await assert.rejects(
         openAt(path, "narrow").then(({ authority }) => issueTo(authority, "wide")),
         (error) => error instanceof IssueRefused && /allowed_uri_sans='spiffe:\/\/\*'/.test(error.message),
@@ -193,7 +173,7 @@ describe("a real Vault", () => {
 
   it("a name that a role refuses is no outage for the others", real, async () => {
     await write(`${pki}/roles/domain`, {
-      ...ANY,
+      ...ANY_NAME,
       allow_any_name: false,
       allowed_domains: "ads.cluster.local,good.shop.cluster.local",
       allow_bare_domains: true,
@@ -282,7 +262,7 @@ describe("a real Vault", () => {
     const call = (path: string, body: unknown) => inside.call({ path, body, token: admin });
     await call("sys/mounts/pki", { type: "pki", config: { max_lease_ttl: "87600h" } });
     await call("pki/root/generate/internal", { common_name: "inside", ttl: "8000h" });
-    await call("pki/roles/mesh", ANY);
+    await call("pki/roles/mesh", ANY_NAME);
     inside.close();
     const { authority } = await openAt("pki", "mesh", { vault: { ca, namespace: name } });
     checkLeaf(
