@@ -18,7 +18,8 @@ import {
 } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
 import { LocalRateLimitSchema } from "../../../gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts";
 import { TokenBucketSchema } from "../../../gen/envoy/type/v3/token_bucket_pb.ts";
-import type { Descriptor, DescriptorEntry, HeaderCondition, LocalRateLimit } from "../ir/rate-limit.ts";
+import type { DescriptorEntry, HeaderCondition, RequestDescriptor } from "../base/rate-limit-descriptor.ts";
+import type { LocalRateLimit } from "../ir/rate-limit.ts";
 import { refusal } from "./refusal.ts";
 import { durationOf, typed } from "./typed.ts";
 
@@ -46,7 +47,7 @@ export function localRequestLimit({ bucket, status, responseHeaders }: LocalRate
 }
 
 /** One question to the rate limit service. */
-export function rateLimitActions(descriptor: Descriptor): RateLimit {
+export function rateLimitActions(descriptor: RequestDescriptor): RateLimit {
   return create(RateLimitSchema, { actions: descriptor.map((entry) => ({ actionSpecifier: action(entry) })) });
 }
 

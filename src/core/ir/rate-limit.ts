@@ -1,10 +1,14 @@
 /**
  * How often: limits that a proxy keeps itself, and limits that it asks a rate limit service about.
  *
+ * What is asked is as it was written. The rest is not: here a rate and its burst are one bucket, a host and port are an
+ * upstream, and what is Envoy's own default is left out, so that saying it changes no proxy.
+ *
  * @module
  */
 import type { Millis } from "../base/millis.ts";
 import type { NonEmpty } from "../base/non-empty.ts";
+import type { ConnectionDescriptor } from "../base/rate-limit-descriptor.ts";
 
 /** Each proxy has a bucket of its own. A connection or request takes a token; without one it is refused. */
 export interface TokenBucket {
@@ -23,30 +27,6 @@ export interface LocalRateLimit {
   readonly responseHeaders: readonly { readonly name: string; readonly value: string }[];
 }
 
-export interface HeaderCondition {
-  readonly name: string;
-  readonly is:
-    | { readonly kind: "exact" | "prefix" | "suffix" | "regex" | "contains"; readonly value: string }
-    | { readonly kind: "present"; readonly present: boolean };
-}
-
-export type DescriptorEntry =
-  | { readonly kind: "generic-key"; readonly key: string; readonly value: string }
-  | { readonly kind: "remote-address" }
-  /** A request without the header asks nothing. */
-  | { readonly kind: "request-header"; readonly header: string; readonly key: string }
-  | {
-      readonly kind: "header-value-match";
-      readonly key: string;
-      readonly value: string;
-      /** False: the entry is there if the headers do not match. */
-      readonly expectMatch: boolean;
-      readonly headers: NonEmpty<HeaderCondition>;
-    };
-
-/** What the service is asked about: all entries together. */
-export type Descriptor = NonEmpty<DescriptorEntry>;
-
 export interface RateLimitService {
   /** `<host>|<port>`, an upstream of the proxy. */
   readonly cluster: string;
@@ -59,7 +39,7 @@ export interface RateLimitService {
 
 export interface GlobalConnectionLimit {
   readonly service: RateLimitService;
-  readonly descriptors: NonEmpty<NonEmpty<{ readonly key: string; readonly value: string }>>;
+  readonly descriptors: NonEmpty<ConnectionDescriptor>;
 }
 
 export interface GlobalRequestLimit {

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Millis } from "../base/millis.ts";
+import type { RequestDescriptor } from "../base/rate-limit-descriptor.ts";
 import type { Principals, WeightedCluster } from "./protocol.ts";
-import type { Descriptor, LocalRateLimit } from "./rate-limit.ts";
+import type { LocalRateLimit } from "./rate-limit.ts";
 
 export interface RetryPolicy {
   /** Envoy's own words, such as `5xx,reset`. */
@@ -28,7 +29,7 @@ export interface RouteTimeouts {
 export interface RequestLimits {
   readonly local?: LocalRateLimit;
   /** Each is asked for itself. */
-  readonly descriptors?: readonly Descriptor[];
+  readonly descriptors?: readonly RequestDescriptor[];
 }
 
 /** All parts must hold. Patterns are RE2 and match the whole value. */

@@ -1,43 +1,13 @@
 /**
- * What a rate limit service is asked about an HTTP request.
+ * How the questions to a rate limit service are written.
  *
  * @module
  */
 import * as v from "valibot";
-import type { NonEmpty } from "../base/non-empty.ts";
+import type { DescriptorEntry, HeaderCondition } from "../base/rate-limit-descriptor.ts";
 import { Flag, fieldsOf, filled, listOf, NameText, someOf } from "./fields.ts";
 import { ReadHeaderName } from "./header.ts";
 import { Pattern } from "./regex.ts";
-
-/** All entries together are one question. */
-export interface HttpDescriptor {
-  readonly entries: NonEmpty<DescriptorEntry>;
-}
-
-export type DescriptorEntry =
-  | { readonly kind: "genericKey"; readonly key: string; readonly value: string }
-  /** The caller's address. */
-  | { readonly kind: "remoteAddress" }
-  /** The value of a header. A request without it is not asked about. */
-  | { readonly kind: "requestHeader"; readonly name: string; readonly key: string }
-  /** `value`, if all headers match, or (with `expectMatch` false) if they do not. Otherwise nothing is asked. */
-  | {
-      readonly kind: "headerValueMatch";
-      readonly key: string;
-      readonly value: string;
-      readonly headers: NonEmpty<HeaderMatcher>;
-      readonly expectMatch: boolean;
-    };
-
-export type HeaderMatcher =
-  /** The text is not empty; a regex is RE2 and matches the whole value. */
-  | {
-      readonly name: string;
-      readonly kind: "exact" | "prefix" | "suffix" | "regex" | "contains";
-      readonly text: string;
-    }
-  /** False: the header must not be there. */
-  | { readonly name: string; readonly kind: "present"; readonly present: boolean };
 
 const TESTS = ["exact", "prefix", "suffix", "regex", "contains"] as const;
 
@@ -51,14 +21,14 @@ const Header = v.pipe(
     contains: v.nullish(NameText),
     present: v.nullish(v.boolean("true or false")),
   }),
-  v.rawTransform(({ dataset, addIssue, NEVER }): HeaderMatcher => {
+  v.rawTransform(({ dataset, addIssue, NEVER }): HeaderCondition => {
     const { name, present, ...texts } = dataset.value;
     const [first, ...more] = [
-      ...TESTS.flatMap((kind): readonly HeaderMatcher[] => {
-        const text = texts[kind];
-        return text == null ? [] : [{ name, kind, text }];
+      ...TESTS.flatMap((kind): readonly HeaderCondition[] => {
+        const value = texts[kind];
+        return value == null ? [] : [{ name, is: { kind, value } }];
       }),
-      ...(present == null ? [] : [{ name, kind: "present", present } as const]),
+      ...(present == null ? [] : [{ name, is: { kind: "present", present } as const }]),
     ];
     if (first !== undefined && more.length === 0) return first;
     addIssue({ message: `a header with exactly one of ${TESTS.join(", ")}, present` });
@@ -83,10 +53,10 @@ const Entry = v.pipe(
   v.rawTransform(({ dataset, addIssue, NEVER }): DescriptorEntry => {
     const { genericKey, remoteAddress, requestHeader, headerValueMatch } = dataset.value;
     const [first, ...more]: readonly DescriptorEntry[] = [
-      ...(genericKey == null ? [] : [{ kind: "genericKey", ...genericKey } as const]),
-      ...(remoteAddress == null ? [] : [{ kind: "remoteAddress" } as const]),
-      ...(requestHeader == null ? [] : [{ kind: "requestHeader", ...requestHeader } as const]),
-      ...(headerValueMatch == null ? [] : [{ kind: "headerValueMatch", ...headerValueMatch } as const]),
+      ...(genericKey == null ? [] : [{ kind: "generic-key", ...genericKey } as const]),
+      ...(remoteAddress == null ? [] : [{ kind: "remote-address" } as const]),
+      ...(requestHeader == null ? [] : [toHeaderEntry(requestHeader)]),
+      ...(headerValueMatch == null ? [] : [{ kind: "header-value-match", ...headerValueMatch } as const]),
     ];
     if (first !== undefined && more.length === 0) return first;
     addIssue({ message: "exactly one of genericKey, remoteAddress, requestHeader, headerValueMatch" });
@@ -94,5 +64,19 @@ const Entry = v.pipe(
   }),
 );
 
+function toHeaderEntry({ name, key }: { readonly name: string; readonly key: string }): DescriptorEntry {
+  return { kind: "request-header", header: name, key };
+}
+
+/** Written as an object with a list in it; nothing else belongs to it, so the list is what is read. */
+function descriptorOf<S extends v.GenericSchema>(entry: S) {
+  return v.pipe(
+    fieldsOf({ entries: someOf(entry, "entries") }),
+    v.transform(({ entries }) => entries),
+  );
+}
+
+/** At least one. */
+export const ConnectionDescriptors = someOf(descriptorOf(fieldsOf({ key: NameText, value: NameText })), "descriptors");
 /** Absent is empty. */
-export const GlobalDescriptors = listOf(fieldsOf({ entries: someOf(Entry, "entries") }));
+export const RequestDescriptors = listOf(descriptorOf(Entry));

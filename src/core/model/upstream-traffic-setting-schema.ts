@@ -14,13 +14,12 @@ import {
   listOf,
   NameText,
   Port,
-  someOf,
   wholeBetween,
 } from "./fields.ts";
 import { HeaderName, HeaderValue } from "./header.ts";
 import { HostName } from "./host-name.ts";
 import type { Path } from "./issues.ts";
-import { GlobalDescriptors } from "./rate-limit-descriptor.ts";
+import { ConnectionDescriptors, RequestDescriptors } from "./rate-limit-descriptor.ts";
 
 const MOST = 2 ** 32 - 1;
 /** Half of it, so that a rate and its burst add up to what Envoy counts in. */
@@ -78,13 +77,10 @@ const Service = {
   failOpen: v.nullish(Flag, true),
 } as const;
 
-const TcpEntry = fieldsOf({ key: NameText, value: NameText });
-const TcpDescriptors = someOf(fieldsOf({ entries: someOf(TcpEntry, "entries") }), "descriptors");
-
-const GlobalTcp = fieldsOf({ ...Service, descriptors: TcpDescriptors });
+const GlobalTcp = fieldsOf({ ...Service, descriptors: ConnectionDescriptors });
 const GlobalHttp = fieldsOf({
   ...Service,
-  descriptors: GlobalDescriptors,
+  descriptors: RequestDescriptors,
   enableXRateLimitHeaders: Flag,
   responseStatusCode: StatusCode,
 });
@@ -99,7 +95,7 @@ const Route = fieldsOf({
   rateLimit: v.nullish(
     fieldsOf({
       local: v.nullish(LocalHttp),
-      global: v.nullish(fieldsOf({ descriptors: GlobalDescriptors }), {}),
+      global: v.nullish(fieldsOf({ descriptors: RequestDescriptors }), {}),
     }),
     {},
   ),

@@ -106,7 +106,7 @@ describe("UpstreamTrafficSetting.parse", () => {
     const tcp = { ...SERVICE, descriptors: [{ entries: [{ key: "a", value: "b" }] }], timeout: "1s", failOpen: false };
     const http = { ...SERVICE, descriptors: [{ entries }], enableXRateLimitHeaders: true };
     const { global } = accepted({ rateLimit: { global: { tcp, http } } }).rateLimit;
-    assert.deepEqual(global.tcp, { ...tcp, timeout: 1000 });
+    assert.deepEqual(global.tcp, { ...tcp, descriptors: [[{ key: "a", value: "b" }]], timeout: 1000 });
     const { descriptors: read, ...rest } = global.http ?? { descriptors: [] };
     assert.deepEqual(rest, {
       ...SERVICE,
@@ -116,35 +116,33 @@ describe("UpstreamTrafficSetting.parse", () => {
       responseStatusCode: 429,
     });
     assert.deepEqual(read, [
-      {
-        entries: [
-          { kind: "genericKey", value: "all", key: "generic_key" },
-          { kind: "genericKey", value: "v", key: "k" },
-          { kind: "remoteAddress" },
-          { kind: "requestHeader", name: "x-user", key: "user" },
-          {
-            kind: "headerValueMatch",
-            value: "v",
-            key: "header_match",
-            expectMatch: true,
-            headers: [
-              { name: "a", kind: "exact", text: "a" },
-              { name: ":authority", kind: "prefix", text: "b" },
-              { name: ":path", kind: "suffix", text: "c" },
-              { name: "d", kind: "regex", text: "d.*" },
-              { name: "e", kind: "contains", text: "e" },
-              { name: "f", kind: "present", present: false },
-            ],
-          },
-          {
-            kind: "headerValueMatch",
-            value: "v",
-            key: "k",
-            expectMatch: false,
-            headers: [{ name: "g", kind: "present", present: true }],
-          },
-        ],
-      },
+      [
+        { kind: "generic-key", value: "all", key: "generic_key" },
+        { kind: "generic-key", value: "v", key: "k" },
+        { kind: "remote-address" },
+        { kind: "request-header", header: "x-user", key: "user" },
+        {
+          kind: "header-value-match",
+          value: "v",
+          key: "header_match",
+          expectMatch: true,
+          headers: [
+            { name: "a", is: { kind: "exact", value: "a" } },
+            { name: ":authority", is: { kind: "prefix", value: "b" } },
+            { name: ":path", is: { kind: "suffix", value: "c" } },
+            { name: "d", is: { kind: "regex", value: "d.*" } },
+            { name: "e", is: { kind: "contains", value: "e" } },
+            { name: "f", is: { kind: "present", present: false } },
+          ],
+        },
+        {
+          kind: "header-value-match",
+          value: "v",
+          key: "k",
+          expectMatch: false,
+          headers: [{ name: "g", is: { kind: "present", present: true } }],
+        },
+      ],
     ]);
   });
 
@@ -157,7 +155,7 @@ describe("UpstreamTrafficSetting.parse", () => {
         { path: "/" },
       ],
     });
-    const all = { kind: "genericKey", value: "all", key: "generic_key" };
+    const all = { kind: "generic-key", value: "all", key: "generic_key" };
     assert.deepEqual(httpRoutes, [
       {
         path: "/items",
@@ -166,7 +164,7 @@ describe("UpstreamTrafficSetting.parse", () => {
           global: [],
         },
       },
-      { path: ".*", rateLimit: { global: [{ entries: [all] }] } },
+      { path: ".*", rateLimit: { global: [[all]] } },
       { path: "/", rateLimit: { global: [] } },
     ]);
   });

@@ -7,10 +7,10 @@
 import type * as v from "valibot";
 import type { Millis } from "../base/millis.ts";
 import type { NonEmpty } from "../base/non-empty.ts";
+import type { ConnectionDescriptor, RequestDescriptor } from "../base/rate-limit-descriptor.ts";
 import { fieldsOf } from "./fields.ts";
 import { defineKind, type Kind } from "./kind.ts";
 import { type Meta, Metadata } from "./meta.ts";
-import type { HttpDescriptor } from "./rate-limit-descriptor.ts";
 import { type ObjectStatus, Status } from "./status.ts";
 import { partAtFault, UpstreamTrafficSettingSpec } from "./upstream-traffic-setting-schema.ts";
 
@@ -65,12 +65,12 @@ interface GlobalLimit {
 }
 
 export interface GlobalTcpLimit extends GlobalLimit {
-  readonly descriptors: NonEmpty<{ readonly entries: NonEmpty<{ readonly key: string; readonly value: string }> }>;
+  readonly descriptors: NonEmpty<ConnectionDescriptor>;
 }
 
 export interface GlobalHttpLimit extends GlobalLimit {
   /** May be empty: then routes alone have descriptors. */
-  readonly descriptors: readonly HttpDescriptor[];
+  readonly descriptors: readonly RequestDescriptor[];
   readonly enableXRateLimitHeaders: boolean;
   /** 429 if left out. */
   readonly responseStatusCode: number;
@@ -82,7 +82,7 @@ export interface UpstreamRoute {
   readonly rateLimit: {
     readonly local?: LocalHttpLimit;
     /** Has an effect beside `rateLimit.global.http` of the object alone: that names the service. */
-    readonly global: readonly HttpDescriptor[];
+    readonly global: readonly RequestDescriptor[];
   };
 }
 

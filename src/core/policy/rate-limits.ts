@@ -4,21 +4,18 @@
  * @module
  */
 import { memoByObject } from "../base/memo.ts";
+import type { RequestDescriptor } from "../base/rate-limit-descriptor.ts";
 import { compareText } from "../base/ref.ts";
 import type { InboundChain } from "../ir/listener.ts";
 import type {
-  Descriptor,
-  DescriptorEntry,
   GlobalConnectionLimit,
   GlobalRequestLimit,
-  HeaderCondition,
   LocalRateLimit,
   RateLimitService,
   TokenBucket,
 } from "../ir/rate-limit.ts";
 import type { RequestLimits } from "../ir/route.ts";
 import type { HostUpstream } from "../ir/upstream.ts";
-import type { HeaderMatcher, HttpDescriptor, DescriptorEntry as WrittenEntry } from "../model/rate-limit-descriptor.ts";
 import type {
   GlobalHttpLimit,
   GlobalTcpLimit,
@@ -73,12 +70,12 @@ function toBucket(rate: number, { interval, burst }: Pick<LocalTcpLimit, "interv
 
 function toLimits(
   local: LocalHttpLimit | undefined,
-  descriptors: readonly HttpDescriptor[],
+  descriptors: readonly RequestDescriptor[],
 ): RequestLimits | undefined {
   if (local === undefined && descriptors.length === 0) return undefined;
   return {
     ...(local && { local: toLocalLimit(local) }),
-    ...(descriptors.length > 0 && { descriptors: descriptors.map(toDescriptor) }),
+    ...(descriptors.length > 0 && { descriptors }),
   };
 }
 
@@ -92,8 +89,7 @@ function toLocalLimit(limit: LocalHttpLimit): LocalRateLimit {
 }
 
 function toConnectionLimit(limit: GlobalTcpLimit): GlobalConnectionLimit {
-  const [first, ...rest] = limit.descriptors;
-  return { service: toService(limit), descriptors: [first.entries, ...rest.map(({ entries }) => entries)] };
+  return { service: toService(limit), descriptors: limit.descriptors };
 }
 
 function toRequestLimit(limit: GlobalHttpLimit): GlobalRequestLimit {
@@ -119,32 +115,4 @@ function toUpstream(limit: GlobalLimit): HostUpstream {
 
 function clusterOf({ rateLimitService: { host, port } }: GlobalLimit): string {
   return `${host}|${port}`;
-}
-
-function toDescriptor({ entries: [first, ...rest] }: HttpDescriptor): Descriptor {
-  return [toEntry(first), ...rest.map(toEntry)];
-}
-
-function toEntry(entry: WrittenEntry): DescriptorEntry {
-  switch (entry.kind) {
-    case "genericKey":
-      return { kind: "generic-key", key: entry.key, value: entry.value };
-    case "remoteAddress":
-      return { kind: "remote-address" };
-    case "requestHeader":
-      return { kind: "request-header", header: entry.name, key: entry.key };
-    case "headerValueMatch": {
-      const { key, value, expectMatch } = entry;
-      const [first, ...rest] = entry.headers;
-      const headers: readonly [HeaderCondition, ...HeaderCondition[]] = [toCondition(first), ...rest.map(toCondition)];
-      return { kind: "header-value-match", key, value, expectMatch, headers };
-    }
-  }
-}
-
-function toCondition(header: HeaderMatcher): HeaderCondition {
-  const { name } = header;
-  return header.kind === "present"
-    ? { name, is: { kind: "present", present: header.present } }
-    : { name, is: { kind: header.kind, value: header.text } };
 }
