@@ -10,6 +10,7 @@
  */
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Leaf } from "../ca/leaf.ts";
 import { webhookConfigurations } from "../cluster/ca-bundle.ts";
 import { presetMeshConfig } from "../cluster/mesh-config-preset.ts";
 import { createRoster, type Roster } from "../cluster/replicas.ts";
@@ -31,6 +32,7 @@ import { lead } from "./leading.ts";
 import { metricsOf } from "./metrics.ts";
 import { persist } from "./persist.ts";
 import { logSource } from "./source-log.ts";
+import { eventPlace, tellOfCertificates } from "./telling.ts";
 
 /** What there is so far. */
 interface Progress {
@@ -101,6 +103,7 @@ async function serve(run: Run): Promise<void> {
   await Promise.all([
     lead({ client, options, plane, metrics, log, replicas, pause, onLeads }, signal),
     replicas.follow(signal),
+    tellOfCertificates({ place: eventPlace(client, options), plane, log, pause }, signal),
     drainOnceAsked(run, servers),
   ]);
 }
@@ -116,6 +119,7 @@ async function buildPlane(
   const rotator = await persist({ what: "root of trust", log, signal }, () => roots.open());
   await persist({ what: "MeshConfig", log, signal }, () => presetMeshConfig(client, settings.meshNamespace));
   const onCompileEnd: Metrics["compiled"] = (end) => metrics.compiled(end);
+  const webhookLeaf = (): Leaf | undefined => progress.admission?.leaf();
   const company = clusterCompany({
     client,
     namespace: settings.meshNamespace,
@@ -124,7 +128,7 @@ async function buildPlane(
     webhooks: webhookConfigurations(settings.meshName),
     replicas: () => roster.list().map(({ name }) => name),
     leads: () => progress.leads,
-    webhookLeaf: () => progress.admission?.leaf(),
+    webhookLeaf,
   });
   const onIssued = (duration: Millis): void => metrics.certificateIssued(duration);
   const plane = await createControlPlane({
@@ -135,6 +139,7 @@ async function buildPlane(
     log,
     onCompileEnd,
     onIssued,
+    webhookLeaf,
   });
   undo.push(() => plane.stop());
   return plane;

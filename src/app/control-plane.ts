@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { SYSTEM_CLOCK as CA_CLOCK } from "../ca/clock.ts";
+import { SYSTEM_CLOCK as CA_CLOCK, type Clock } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import { LEAST_LIFE, LeafStore } from "../ca/leaves.ts";
 import { parseCertificate } from "../ca/pki-read.ts";
+import { type ProviderState, providerStates } from "../ca/provider-state.ts";
 import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
-import { type Watched, watch } from "../ca/watchdog.ts";
+import { type WatchReport, watch } from "../ca/watchdog.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { keyOf } from "../core/base/ref.ts";
@@ -26,13 +27,13 @@ import { ResourceCache } from "../xds/cache.ts";
 import type { PeerCertificate } from "../xds/peer.ts";
 import { createXdsServer, type XdsServer, type XdsTls } from "../xds/server.ts";
 import type { Admission } from "../xds/service.ts";
-import { outageTrouble, rootTrouble, watchTrouble } from "./certificate-trouble.ts";
+import { issuerTrouble, outageTrouble, watchTrouble } from "./certificate-trouble.ts";
 import { toLeafSource } from "./leaf-source.ts";
 import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
 import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
 import { createShownCredentials } from "./shown-credentials.ts";
 import { identityUnder, serverNamesUnder, settingsUnder } from "./under-roots.ts";
-import { watchedOf } from "./watched.ts";
+import { type IssuerEnds, watchedOf } from "./watched.ts";
 
 const SERVICE_LIFE: Millis = 24 * 3_600_000;
 const STREAM_GRACE: Millis = 1000;
@@ -53,8 +54,10 @@ export interface ControlPlane {
   listening(): boolean;
   /** What is wrong with the certificates that xDS needs: the root and the server's own. */
   certificateTrouble(): readonly CertificateTrouble[];
-  /** Everything that the watchdog looks at. */
-  watched(): readonly Watched[];
+  /** What the watchdog says of all certificates that are in force here, and of those that proxies hold. */
+  watch(): WatchReport;
+  /** Who signs for the mesh, and since when one of them does not. */
+  providers(): readonly ProviderState[];
   /** Epoch milliseconds at which the first of the trusted roots ends. */
   rootEnds(): Millis;
   /** Ends all streams first: proxies keep what they have and dial another replica. Called again it does nothing. */
@@ -70,14 +73,18 @@ export interface ControlPlaneInput {
   readonly log: Logger;
   readonly onCompileEnd?: (end: CompileEnd) => void;
   readonly onIssued?: (duration: Millis) => void;
+  /** The certificate that this process's webhooks show; undefined before there is one. */
+  readonly webhookLeaf?: () => Leaf | undefined;
+  /** Of certificates. */
+  readonly clock?: Clock;
 }
 
 const ALONE: RotationCompany = { others: () => [], leads: () => true };
 
 export async function createControlPlane(input: ControlPlaneInput): Promise<ControlPlane> {
-  const { settings, rotator, address, log, company = ALONE } = input;
+  const { settings, rotator, address, log, company = ALONE, clock = CA_CLOCK } = input;
   const authority = new RotatingAuthority(() => rotator.roots(), input.onIssued);
-  const leaves = buildLeaves(authority, log);
+  const leaves = buildLeaves(authority, clock, log);
   const cache = new ResourceCache();
   const credentials = createShownCredentials({
     roots: () => rotator.roots(),
@@ -131,15 +138,27 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
     });
   });
 
+  const issuers = (): IssuerEnds => ({ root: rootEnds, first: rotator.roots().signing.issuerEnds });
+  const watchNow = (): WatchReport => {
+    const [server, webhook] = [certificate?.current(), input.webhookLeaf?.()];
+    const alone = company.others().length === 0;
+    return watch(watchedOf({ engine, leaves, issuers: issuers(), server, webhook, alone }), clock.now());
+  };
+  const providers = (): readonly ProviderState[] => {
+    const { signing, server: serving } = rotator.roots();
+    return providerStates(signing, [serving], clock.now());
+  };
+
   return {
     rootEnds: () => rootEnds,
     certificateTrouble: () => [
-      ...rootTrouble(rootEnds, Date.now()),
-      ...outageTrouble(rotator.roots(), Date.now()),
+      ...issuerTrouble(issuers(), clock.now()),
+      ...outageTrouble(providers(), clock.now()),
       ...(certificate?.trouble() ?? []),
-      ...watchTrouble(watch(watchedOf({ engine, leaves, rootEnds, server: certificate?.current() }), Date.now())),
+      ...watchTrouble(watchNow()),
     ],
-    watched: () => watchedOf({ engine, leaves, rootEnds, server: certificate?.current() }),
+    watch: watchNow,
+    providers,
     engine,
     authority,
     leaves,
@@ -160,6 +179,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
         dnsNames: () => serverNamesUnder(rotator.roots()),
         server: "the xDS server",
         log,
+        now: () => clock.now(),
       });
       certificate = own;
       const tls = tlsOf(own.first, authority);
@@ -181,10 +201,10 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
   };
 }
 
-function buildLeaves(issuer: RotatingAuthority, log: EngineLog): LeafStore {
+function buildLeaves(issuer: RotatingAuthority, clock: Clock, log: EngineLog): LeafStore {
   return new LeafStore({
     issuer,
-    clock: CA_CLOCK,
+    clock,
     random: Math.random,
     life: SERVICE_LIFE,
     onFailure({ serviceAccount, error, retryAt }) {

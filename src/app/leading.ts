@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { watch } from "../ca/watchdog.ts";
 import { webhookConfigurations } from "../cluster/ca-bundle.ts";
-import { certificateEvents } from "../cluster/certificate-events.ts";
 import { type ChoreOptions, doChores } from "../cluster/chores.ts";
 import { meshRoots } from "../cluster/mesh-roots.ts";
 import type { Roster } from "../cluster/replicas.ts";
+import { type RotationTeller, rotationEvents } from "../cluster/rotation-events.ts";
 import type { MeshRootCertificate } from "../core/model/mesh-root-certificate.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { runWhileLeader } from "../sources/kubernetes/lease.ts";
@@ -18,6 +17,7 @@ import type { ClusterOptions } from "./cluster-options.ts";
 import { bootstrapCredentials } from "./cluster-rotation.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { objectChores } from "./object-chores.ts";
+import { eventPlace } from "./telling.ts";
 
 const LEASE = "osm-controller";
 
@@ -51,12 +51,23 @@ export function lead(leading: Leading, signal: AbortSignal): Promise<void> {
       leading.onLeads(true);
       // At once, not when the chores have ended: another replica may lead by then.
       term.addEventListener("abort", () => leading.onLeads(false), { once: true });
-      return doChores(choresOf(leading), term);
+      return doChores(choresOf(leading, rotationTeller(leading, term)), term);
     },
   );
 }
 
-function choresOf({ client, options, plane, metrics, log, pause }: Leading): ChoreOptions {
+function rotationTeller({ client, options, plane }: Leading, term: AbortSignal): RotationTeller {
+  const { rotator, progress } = plane.rotation;
+  const teller = rotationEvents(eventPlace(client, options), rotator.roots().record, progress);
+  term.addEventListener(
+    "abort",
+    rotator.onChange(({ record }) => teller.note(record)),
+    { once: true },
+  );
+  return teller;
+}
+
+function choresOf({ client, options, plane, metrics, log, pause }: Leading, rotation: RotationTeller): ChoreOptions {
   return {
     client,
     webhooks: webhookConfigurations(options.settings.meshName),
@@ -68,13 +79,7 @@ function choresOf({ client, options, plane, metrics, log, pause }: Leading): Cho
       metrics.reconciled("WebhookConfiguration");
     },
     others: [
-      certificateEvents({
-        client,
-        namespace: options.settings.meshNamespace,
-        replica: options.replica,
-        alarms: () => watch(plane.watched(), Date.now()).alarms,
-        now: () => Date.now(),
-      }),
+      rotation,
       meshRoots({
         client,
         namespace: options.settings.meshNamespace,

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { watch } from "../ca/watchdog.ts";
 import type { Millis } from "../core/base/millis.ts";
+import type { CertificateCounts } from "../telemetry/certificate-metrics.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { BuildInfo } from "./version.ts";
@@ -23,8 +23,8 @@ export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefi
     rejected: () => plane()?.engine.rejected() ?? {},
     overLimit: () => plane()?.engine.overLimit() ?? 0,
     certificateEnds: () => certificateEnds(plane()),
-    certificatesLeft: () => watch(plane()?.watched() ?? [], Date.now()).left,
-    certificatesExpired: () => watch(plane()?.watched() ?? [], Date.now()).expired,
+    certificates: () => certificatesOf(plane()),
+    providers: () => (plane()?.providers() ?? []).map(({ name, outage }) => ({ name, out: outage?.lasted })),
     rotation: () => rotationOf(plane()),
     findings: () => plane()?.engine.findings() ?? [],
   });
@@ -33,6 +33,12 @@ export function metricsOf(version: BuildInfo, plane: () => ControlPlane | undefi
 function rotationOf(plane: ControlPlane | undefined): { readonly phase: string; readonly laggards: number } {
   const progress = plane?.rotation.progress();
   return { phase: progress?.record.phase ?? "steady", laggards: progress?.laggards.length ?? 0 };
+}
+
+function certificatesOf(plane: ControlPlane | undefined): CertificateCounts {
+  if (plane === undefined) return { left: [], overdue: 0, expired: 0 };
+  const { left, alarms, expired } = plane.watch();
+  return { left, overdue: alarms.filter(({ kind }) => kind !== "skewed").length, expired };
 }
 
 function certificateEnds(plane: ControlPlane | undefined): readonly Millis[] {

@@ -45,10 +45,20 @@ describe("the watchdog", () => {
 
   it("reports a clock that was set back", () => {
     const { alarms } = watch([leaf(DAY)], NOW - 3_600_000);
+    assert.deepEqual([alarms.length, alarms[0]?.kind], [1, "skewed"]);
     assert.match(alarms[0]?.message ?? "", /clocks/);
   });
 
-  it("leaves roots to those who warn of them a month before", () => {
-    assert.deepEqual(watch([leaf(DAY / 100, { class: "root" })], NOW).alarms, []);
+  it("leaves roots and intermediates to those who warn of them long before", () => {
+    for (const kind of ["root", "intermediate"] as const)
+      assert.deepEqual(watch([leaf(DAY / 100, { class: kind })], NOW).alarms, []);
+  });
+
+  it("counts each class", () => {
+    const { counts } = watch([leaf(DAY), leaf(-1, { class: "proxy" }), leaf(1, { class: "proxy" })], NOW);
+    assert.deepEqual([...counts].sort(), [
+      ["proxy", 2],
+      ["service", 1],
+    ]);
   });
 });

@@ -9,7 +9,7 @@ import { type CredentialSource, rotateBootstrapSecrets } from "./bootstrap-rotat
 import { createSweeper } from "./bootstrap-secrets.ts";
 import { correctCaBundles, type WebhookConfigurations } from "./ca-bundle.ts";
 
-export interface ChoreOptions {
+export interface ChoreOptions extends ChoreRun {
   readonly client: Pick<KubernetesClient, "request">;
   readonly webhooks: WebhookConfigurations;
   /** PEM, as it is now. */
@@ -20,8 +20,11 @@ export interface ChoreOptions {
   readonly now: () => Millis;
   /** Told of each webhook configuration that had to be corrected. */
   readonly onCorrected: (configuration: string) => void;
-  readonly onError: (chore: string, cause: unknown) => void;
   readonly others: readonly Chore[];
+}
+
+export interface ChoreRun {
+  readonly onError: (chore: string, cause: unknown) => void;
   /** Resolves after `delay`, or as soon as the signal is aborted. */
   readonly pause: (delay: Millis, signal: AbortSignal) => Promise<void>;
 }
@@ -29,7 +32,7 @@ export interface ChoreOptions {
 /** A wrong bundle refuses pods; a Secret can wait for its owner. */
 const EVERY: Millis = 5000;
 
-/** Never rejects. A chore that fails is told of and tried again; it does not keep the others from theirs. */
+/** What the leader does. Never rejects. */
 export async function doChores(options: ChoreOptions, signal: AbortSignal): Promise<void> {
   const { client, webhooks, trustBundle, credentials, now } = options;
   const sweeper = createSweeper(client, now);
@@ -44,8 +47,16 @@ export async function doChores(options: ChoreOptions, signal: AbortSignal): Prom
     { name: "proxies' credentials", run: () => rotateBootstrapSecrets(client, credentials, signal) },
     ...options.others,
   ];
+  await runChores(chores, options, signal);
+}
+
+/**
+ * Runs each again and again until `signal` is aborted. Never rejects: one that fails is told of and tried again, and
+ * keeps no other from its own.
+ */
+export async function runChores(chores: readonly Chore[], run: ChoreRun, signal: AbortSignal): Promise<void> {
   // Each at its own pace: a sweep of a thousand Secrets must not keep webhooks waiting for their bundle.
-  await Promise.all(chores.map((chore) => repeat(chore, options, signal)));
+  await Promise.all(chores.map((chore) => repeat(chore, run, signal)));
 }
 
 /** Run again and again. */
@@ -54,7 +65,7 @@ export interface Chore {
   run(): Promise<void>;
 }
 
-async function repeat({ name, run }: Chore, { onError, pause }: ChoreOptions, signal: AbortSignal): Promise<void> {
+async function repeat({ name, run }: Chore, { onError, pause }: ChoreRun, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await run().catch((cause: unknown) => {
       if (!signal.aborted) onError(name, cause);

@@ -14,9 +14,12 @@ function sources(overrides: Partial<MetricSources> = {}): MetricSources {
     sent: () => ({ cluster: 7 }),
     rejected: () => ({ listener: 1 }),
     overLimit: () => 5,
-    certificatesLeft: () => [["service", 60_000]],
-    certificatesExpired: () => 0,
-    rotation: () => ({ phase: "steady", laggards: 0 }),
+    certificates: () => ({ left: [["service", 60_000]], overdue: 2, expired: 1 }),
+    providers: () => [
+      { name: "vault", out: 90_000 },
+      { name: "builtin", out: undefined },
+    ],
+    rotation: () => ({ phase: "issuing", laggards: 7 }),
     certificateEnds: () => [2_000_000, 1_000_000],
     findings: () => [],
     ...overrides,
@@ -55,6 +58,16 @@ describe("metrics", () => {
       'osm_proxy_rejections_total{resource_type="listener"} 1',
       "osm_cert_soonest_end_seconds 1000",
       "osm_proxy_max_connections_rejected 5",
+      'osm_certificate_seconds_to_expiry{class="service"} 60',
+      "osm_certificates_overdue 2",
+      "osm_certificates_expired 1",
+      'osm_certificate_provider_up{provider="vault"} 0',
+      'osm_certificate_provider_up{provider="builtin"} 1',
+      'osm_certificate_provider_outage_seconds{provider="vault"} 90',
+      'osm_certificate_provider_outage_seconds{provider="builtin"} 0',
+      'osm_root_rotation_phase{phase="issuing"} 1',
+      'osm_root_rotation_phase{phase="steady"} 0',
+      "osm_root_rotation_laggards 7",
     ]) {
       assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
     }

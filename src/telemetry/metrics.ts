@@ -8,9 +8,11 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { FINDINGS, type Finding } from "../core/base/finding.ts";
 import type { Millis } from "../core/base/millis.ts";
+import { type CertificateSources, registerCertificates } from "./certificate-metrics.ts";
+import { readCounter, readCounters, readGauge } from "./reads.ts";
 
 /** Read at each scrape. Totals never shrink. */
-export interface MetricSources {
+export interface MetricSources extends CertificateSources {
   readonly version: { readonly version: string; readonly gitCommit: string; readonly buildDate: string };
   connectedProxies(): number;
   proxiesInSync(): number;
@@ -21,14 +23,6 @@ export interface MetricSources {
   rejected(): Readonly<Record<string, number>>;
   /** Times that a proxy was refused for `maxDataPlaneConnections`. */
   overLimit(): number;
-  /** Epoch milliseconds at which each root and leaf ends; the soonest counts. */
-  certificateEnds(): Iterable<Millis>;
-  /** Until the first certificate of each class ends; below 0 once it has. */
-  certificatesLeft(): Iterable<readonly [kind: string, left: Millis]>;
-  /** Certificates in force that have ended. */
-  certificatesExpired(): number;
-  /** Where the change of the root stands, and how many hold it back. */
-  rotation(): { readonly phase: string; readonly laggards: number };
   findings(): readonly Finding[];
 }
 
@@ -56,13 +50,15 @@ const SLOW_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 90];
 const FINE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, ...SLOW_BUCKETS];
 const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SECOND: Millis = 1000;
-const ROTATION_PHASES = ["steady", "trusting", "issuing", "returning"] as const;
 
 /** Each call has a registry of its own. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
   registerReads(sources, registers);
+  registerCertificates(sources, registers);
+  registerFindings(sources, registers);
+  registerVersion(sources, registers);
   registerProcess(registers);
   const events = registerEvents(registers);
   const { compile, webhook, issued, issueTime, answers, answerTime, apiEvents, broadcasts, failures, reconciled } =
@@ -91,48 +87,31 @@ export function createMetrics(sources: MetricSources): Metrics {
 }
 
 function registerReads(sources: MetricSources, registers: Registry[]): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const gauge = (name: string, help: string, read: () => number): void => readGauge({ name, help, registers, read });
   gauge("osm_proxy_connect_count", "Proxies connected to this replica", () => sources.connectedProxies());
   gauge("osm_proxy_in_sync_count", "Proxies that accepted all that they should have", () => sources.proxiesInSync());
   gauge("osm_resource_namespace_count", "Namespaces in the mesh", () => sources.monitoredNamespaces());
-  gauge("osm_cert_soonest_end_seconds", "When the first certificate in force ends, as Unix time; 0 without any", () =>
-    soonest(sources.certificateEnds()),
-  );
-  new Counter({
+  readCounter({
     name: "osm_proxy_max_connections_rejected",
     help: "Refusals of proxies beyond sidecar.maxDataPlaneConnections",
     registers,
-    collect() {
-      this.reset();
-      this.inc(sources.overLimit());
-    },
+    read: () => sources.overLimit(),
   });
-  gauge("osm_certificates_expired", "Certificates in force that have ended: nobody renewed them", () =>
-    sources.certificatesExpired(),
-  );
-  gauge(
-    "osm_root_rotation_laggards",
-    "Proxies and replicas that hold back the change of the root",
-    () => sources.rotation().laggards,
-  );
-  labelled("osm_certificate_seconds_to_expiry", "Until the first certificate of the class ends", "class", () =>
-    [...sources.certificatesLeft()].map(([kind, left]) => [kind, left / SECOND]),
-  );
-  labelled("osm_root_rotation_phase", "1 for the phase that the change of the root is in", "phase", () => {
-    const { phase } = sources.rotation();
-    return ROTATION_PHASES.map((one) => [one, one === phase ? 1 : 0]);
+  readCounters({
+    name: "osm_proxy_resources_sent_total",
+    help: "Resources told to proxies, removals included",
+    registers,
+    read: () => sources.sent(),
   });
-  total("osm_proxy_resources_sent_total", "Resources told to proxies, removals included", () => sources.sent());
-  total("osm_proxy_rejections_total", "Configurations that a proxy refused", () => sources.rejected());
+  readCounters({
+    name: "osm_proxy_rejections_total",
+    help: "Configurations that a proxy refused",
+    registers,
+    read: () => sources.rejected(),
+  });
+}
+
+function registerFindings(sources: MetricSources, registers: Registry[]): void {
   new Gauge({
     name: "osm_findings",
     help: "What is wrong with the mesh's objects now, by code",
@@ -145,50 +124,15 @@ function registerReads(sources: MetricSources, registers: Registry[]): void {
       }
     },
   });
+}
+
+function registerVersion({ version }: MetricSources, registers: Registry[]): void {
   new Gauge({
     name: "osm_version_info",
     help: "Always 1; the labels say which build this is",
     labelNames: ["version", "build_date", "git_commit"],
     registers,
-  }).set(
-    {
-      version: sources.version.version,
-      build_date: sources.version.buildDate,
-      git_commit: sources.version.gitCommit,
-    },
-    1,
-  );
-
-  function labelled(
-    name: string,
-    help: string,
-    label: string,
-    read: () => readonly (readonly [value: string, count: number])[],
-  ): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        this.reset();
-        for (const [value, count] of read()) this.set({ [label]: value }, count);
-      },
-    });
-  }
-
-  function total(name: string, help: string, read: () => Readonly<Record<string, number>>): void {
-    new Counter({
-      name,
-      help,
-      labelNames: ["resource_type"],
-      registers,
-      collect() {
-        this.reset();
-        for (const [type, count] of Object.entries(read())) this.inc({ resource_type: type }, count);
-      },
-    });
-  }
+  }).set({ version: version.version, build_date: version.buildDate, git_commit: version.gitCommit }, 1);
 }
 
 function registerProcess(registers: Registry[]): void {
@@ -252,9 +196,4 @@ function registerEvents(registers: Registry[]) {
     apiEvents: counter("osm_k8s_api_event_count", "Changes told by the Kubernetes API", "type", "namespace"),
     reconciled: counter("osm_reconciliation_total", "Objects of ours that were put right again", "kind"),
   };
-}
-
-function soonest(ends: Iterable<Millis>): number {
-  const first = [...ends].reduce((least, end) => Math.min(least, end), Number.POSITIVE_INFINITY);
-  return Number.isFinite(first) ? first / SECOND : 0;
 }
