@@ -179,7 +179,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
         dnsNames: () => serverNamesUnder(rotator.roots()),
         server: "the xDS server",
         log,
-        now: () => clock.now(),
+        clock,
       });
       certificate = own;
       const tls = tlsOf(own.first, authority);

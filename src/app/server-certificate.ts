@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Clock, SYSTEM_CLOCK } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import type { LeafSubject } from "../ca/subject.ts";
 import type { Millis } from "../core/base/millis.ts";
@@ -21,9 +22,7 @@ export interface ServerCertificateOptions {
   /** Whose it is, for the log and for health. */
   readonly server: string;
   readonly log: EngineLog;
-  /** Epoch milliseconds. */
-  readonly now?: () => Millis;
-  readonly lookEvery?: Millis;
+  readonly clock?: Clock;
 }
 
 export interface ServerCertificate {
@@ -40,7 +39,7 @@ export interface ServerCertificate {
 
 /** Rejects if the authority cannot issue. */
 export async function issueServerCertificate(options: ServerCertificateOptions): Promise<ServerCertificate> {
-  const { authority, dnsNames, server, log, now = Date.now, lookEvery = LOOK_EVERY } = options;
+  const { authority, dnsNames, server, log, clock = SYSTEM_CLOCK } = options;
   const issue = (): Promise<Leaf> => authority.issue({ kind: "server", dnsNames: dnsNames() }, LIFE);
   const first = await issue();
   let current = first;
@@ -65,16 +64,23 @@ export async function issueServerCertificate(options: ServerCertificateOptions):
     replace,
     renew(taker) {
       use = taker;
+      let cancel = (): void => {};
+      const wait = (): void => {
+        cancel = clock.schedule(clock.now() + LOOK_EVERY, look);
+      };
       // By the wall clock, from the certificate itself: a machine that slept finds it due.
-      const timer = setInterval(() => {
+      const look = (): void => {
         // A root that ends soon gives shorter lives: half of what this one has, not of what was asked for.
         const { issuedAt, notAfter } = current;
-        if (notAfter - now() <= (notAfter - issuedAt) / 2 || failing) void replace();
-      }, lookEvery);
-      return () => clearInterval(timer);
+        if (notAfter - clock.now() <= (notAfter - issuedAt) / 2 || failing) void replace();
+        wait();
+      };
+      wait();
+      return () => cancel();
     },
     trouble() {
-      if (current.notAfter <= now()) return [{ message: `the certificate of ${server} has expired`, fatal: true }];
+      if (current.notAfter <= clock.now())
+        return [{ message: `the certificate of ${server} has expired`, fatal: true }];
       const message = `the certificate of ${server} could not be renewed: the log says why`;
       return failing ? [{ message, fatal: false }] : [];
     },
