@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import type { Leaf } from "../ca/leaf.ts";
 import { writeBootstrap } from "../cluster/bootstrap-secrets.ts";
+import { webhookServerNames } from "../cluster/server-names.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { MESH_CONFIG_NAME, type MeshSettings } from "../core/graph/settings.ts";
 import type { InjectSettings } from "../core/inject/settings.ts";
@@ -58,7 +59,7 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
   const nativeSidecars = await hasNativeSidecars(options.client);
   const certificate = await issueServerCertificate({
     authority: plane.authority,
-    dnsNames: () => serverNames(settings.meshNamespace),
+    dnsNames: () => webhookServerNames(settings.meshNamespace),
     server: "the webhook server",
     log,
   });
@@ -90,15 +91,6 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
       await server.stop(GRACE);
     },
   };
-}
-
-/** The API server calls by Service; outside a cluster, by address. */
-function serverNames(namespace: string): readonly [string, ...string[]] {
-  const services = ["osm-injector", "osm-validator", "osm-controller"].flatMap((name) => [
-    `${name}.${namespace}.svc`,
-    `${name}.${namespace}`,
-  ]);
-  return [services[0] ?? `osm-injector.${namespace}.svc`, ...services.slice(1), "localhost"];
 }
 
 function tlsOf({ chain, key }: Leaf) {

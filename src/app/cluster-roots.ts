@@ -5,8 +5,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { SYSTEM_CLOCK } from "../ca/clock.ts";
+import { proveRoot } from "../ca/proof.ts";
 import { providerKeeper, sourceFrom } from "../cluster/root-providers.ts";
 import { clusterRecordStore, secretKeeper } from "../cluster/rotation-store.ts";
+import { webhookServerNames } from "../cluster/server-names.ts";
 import { parseRecord, type RootSource, RotationRefused, steadyOn } from "../rotation/record.ts";
 import { RootOpener } from "../rotation/roots.ts";
 import { Rotator } from "../rotation/rotator.ts";
@@ -45,6 +47,7 @@ export function clusterRoots({ client, options, log }: ClusterRootsOptions): Clu
       else log.info("a certificate provider is back", { provider, lasted: event.lasted, failures: event.failures });
     },
   });
+  const servers = webhookServerNames(settings.meshNamespace);
   const wanted = sourceFrom(certificates.spec);
   const first = { name: nameOf(wanted), source: wanted, trustDomain: settings.trustDomain, certificates: [] };
 
@@ -72,7 +75,7 @@ export function clusterRoots({ client, options, log }: ClusterRootsOptions): Clu
     async open() {
       const rotator = await Rotator.open({
         store: clusterRecordStore(place, parseRecord),
-        opener: new RootOpener(keeper, now),
+        opener: new RootOpener(keeper, now, (authority) => proveRoot(authority, servers)),
         initial: steadyOn(first, 0),
         now,
       });

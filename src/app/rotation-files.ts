@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { proveRoot } from "../ca/proof.ts";
 import { openBuiltin } from "../ca/providers/builtin.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { parseRecord, type RotationRecord, steadyOn } from "../rotation/record.ts";
@@ -22,12 +23,14 @@ export async function openRotation(folder: string, trustDomain: string): Promise
   const keeper = fileKeeper(folder);
   const source = { kind: "builtin", store: FIRST } as const;
   const first = { name: FIRST, source, trustDomain, certificates: [] };
-  return Rotator.open({
+  const rotator = await Rotator.open({
     store: fileStore(join(folder, "rotation.json")),
-    opener: new RootOpener(keeper, now),
+    opener: new RootOpener(keeper, now, (authority) => proveRoot(authority, [])),
     initial: steadyOn(first, 0),
     now,
   });
+  await rotator.keep();
+  return rotator;
 }
 
 function fileKeeper(folder: string): RootKeeper {

@@ -37,7 +37,9 @@ export type RootRefusal =
   | { readonly kind: "chain-broken"; readonly trouble: ChainTrouble }
   | { readonly kind: "not-in-chain"; readonly subject: string; readonly signer: string }
   | { readonly kind: "expired"; readonly subject: string; readonly notAfter: Millis; readonly now: Millis }
-  | { readonly kind: "not-yet-valid"; readonly subject: string; readonly notBefore: Millis; readonly now: Millis };
+  | { readonly kind: "not-yet-valid"; readonly subject: string; readonly notBefore: Millis; readonly now: Millis }
+  /** A TLS library does not take what it signs; `detail` is its reason. */
+  | { readonly kind: "not-accepted"; readonly name: string; readonly detail: string };
 
 /** Thrown when a root is loaded. No control plane starts on a root that it cannot sign with. */
 export class RootRefused extends Error {
@@ -80,6 +82,8 @@ function describeIssueRefusal(reason: IssueRefusal): string {
 
 function describeRootRefusal(reason: RootRefusal): string {
   switch (reason.kind) {
+    case "not-accepted":
+      return `no peer would accept what this root signs: the certificate of "${reason.name}" was refused ${reason.detail}; let no authority of its chain be limited to other names (name constraints) or uses`;
     case "unreadable":
       return reason.detail;
     case "key-mismatch":

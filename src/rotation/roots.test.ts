@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { proveRoot } from "../ca/proof.ts";
 import type { CertificateProvider } from "../ca/provider.ts";
 import { openBuiltin } from "../ca/providers/builtin.ts";
 import { type MadeAuthority, OpensslCa } from "../ca/testing/openssl-ca.ts";
@@ -35,7 +36,10 @@ describe("roots, opened", () => {
     opened.length = 0;
     closed.length = 0;
     for (const [store, made] of Object.entries(stores)) behind.set(store, made);
-    return new RootOpener({ create: () => Promise.reject(new Error("no root is made here")), open }, Date.now);
+    const create = () => Promise.reject(new Error("no root is made here"));
+    return new RootOpener({ create, open }, Date.now, (authority) =>
+      proveRoot(authority, ["osm-injector.osm-system.svc"]),
+    );
   }
 
   const ref = (name: string, store = name): RootRef => ({
@@ -66,6 +70,25 @@ describe("roots, opened", () => {
     await both.openAll(steadyOn(ref("a"), 1));
     await both.openAll(steadyOn(ref("a", "b"), 2));
     assert.deepEqual(opened, ["a", "b"]);
+  });
+
+  it("are of no use if no peer takes what they sign, and are refused with the reason", async () => {
+    const limited: readonly (readonly [string, string, RegExp])[] = [
+      ["other-names", "nameConstraints=critical,permitted;DNS:corp.example", /osm-root-proof.*name constraints/],
+      ["no-webhooks", "nameConstraints=critical,permitted;DNS:cluster.local", /"ads.cluster.local" was refused/],
+      ["one-use", "extendedKeyUsage=clientAuth", /was refused as a .* certificate: .*uses/],
+    ];
+    for (const [name, extension, reason] of limited) {
+      const made = openssl.under(first, name, `critical,CA:TRUE\n${extension}`);
+      const chain = { ...made, certificate: made.certificate + first.certificate };
+      await assert.rejects(opener({ a: chain }).complete(ref("a")), reason, name);
+    }
+    const names = ["cluster.local", "osm-system.svc"].map((name) => `permitted;DNS:${name}`);
+    const fit = openssl.under(first, "fit", `critical,CA:TRUE\nnameConstraints=critical,${names.join(",")}`);
+    const { certificates } = await opener({ a: { ...fit, certificate: fit.certificate + first.certificate } }).complete(
+      ref("a"),
+    );
+    assert.equal(certificates.length, 1);
   });
 
   it("are closed once they are dropped, and not before", async () => {

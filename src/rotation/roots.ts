@@ -41,22 +41,26 @@ export interface TrustedRoot {
 export class RootOpener {
   readonly #keeper: RootKeeper;
   readonly #now: () => Millis;
+  readonly #prove: (authority: Authority) => Promise<void>;
   /** By `keyOf`. */
   readonly #known = new Map<string, Promise<CertificateProvider>>();
 
-  constructor(keeper: RootKeeper, now: () => Millis) {
+  /** @param prove - Rejects if what the authority signs is of no use to the mesh. */
+  constructor(keeper: RootKeeper, now: () => Millis, prove: (authority: Authority) => Promise<void>) {
     this.#keeper = keeper;
     this.#now = now;
+    this.#prove = prove;
   }
 
   create(trustDomain: string): Promise<RootRef> {
     return this.#keeper.create(trustDomain);
   }
 
-  /** The same root with the certificates that it really has. Rejects if it cannot sign. */
+  /** The same root with the certificates that it really has. Rejects if it cannot sign, or of no use to anybody. */
   async complete(ref: RootRef): Promise<RootRef> {
-    const provider = await this.#open(ref);
-    return { ...ref, certificates: [...provider.trustBundle()] };
+    const authority = await this.#authority(ref);
+    await this.#prove(authority);
+    return { ...ref, certificates: [...authority.trustBundle()] };
   }
 
   /** Rejects if a root that has to sign cannot be opened. One that is only trusted may be lost. */

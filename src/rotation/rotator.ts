@@ -106,10 +106,9 @@ export class Rotator {
     if (record.phase !== "steady") start(record, record.to, { now: now() });
     const wanted = to ?? (await opener.create(trustDomain ?? this.#roots.plan.signing.trustDomain));
     const root = await opener.complete(wanted);
-    // With its certificates: it must stay trusted even if its key is lost on the way.
-    const old = record.phase === "steady" ? await opener.complete(record.root) : undefined;
     const options = until === undefined ? { now: now() } : { now: now(), until };
-    return this.change((current) => start(withRoot(current, old), root, options));
+    await this.keep(); // with the old root's certificates: it must stay trusted even if its key is lost on the way
+    return this.change((current) => start(current, root, options));
   }
 
   /** A root with the certificates that it has. Rejects if it cannot sign. */
@@ -175,8 +174,4 @@ export class Rotator {
     this.#last = done.catch(() => undefined);
     return done;
   }
-}
-
-function withRoot(record: RotationRecord, root: RootRef | undefined): RotationRecord {
-  return record.phase === "steady" && record.root.name === root?.name ? { ...record, root } : record;
 }

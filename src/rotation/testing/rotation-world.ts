@@ -88,6 +88,7 @@ export class RotationWorld {
         },
       },
       () => this.now,
+      async () => undefined,
     );
     const options = { store: this.store, opener, initial: steadyOn(FIRST, 0), now: () => this.now };
     this.rotator = await Rotator.open(options);
