@@ -32,6 +32,8 @@ export function namespace(name: string, membership: "meshed" | "outside" = "mesh
 export interface AppOptions extends Namespaced {
   /** Arguments after `osm demo app`, or a whole command. */
   readonly run: { readonly app: readonly string[] } | { readonly command: readonly string[] };
+  /** Commands of further containers, by their names. */
+  readonly beside?: Readonly<Record<string, readonly string[]>>;
   /** The service account; the name by default. */
   readonly account?: string;
   readonly port?: number;
@@ -45,6 +47,7 @@ export interface AppOptions extends Namespaced {
 /** A Deployment and its service account. Labels: `app: <name>` and what is given. */
 export function app(options: AppOptions): readonly Manifest[] {
   const { namespace: ns, name, run, account = name, port, replicas = 1, annotations = {}, env = {} } = options;
+  const beside = Object.entries(options.beside ?? {}).map(([of, command]) => ({ name: of, image: IMAGE, command }));
   const labels = { app: name, ...options.labels };
   const container = {
     name: "main",
@@ -68,7 +71,7 @@ export function app(options: AppOptions): readonly Manifest[] {
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels, annotations },
-          spec: { serviceAccountName: account, terminationGracePeriodSeconds: 1, containers: [container] },
+          spec: { serviceAccountName: account, terminationGracePeriodSeconds: 1, containers: [container, ...beside] },
         },
       },
     },
