@@ -103,19 +103,24 @@ export function certificateDers(pem: string, what: string): readonly [Bytes, ...
 
 export function decode(der: Bytes, what: string): pkijs.Certificate {
   return guarded(what, () => {
-    const { offset, result } = asn1js.fromBER(der);
-    // asn1js reads on where the outermost length is too small, and TLS stacks do not.
-    const { idBlock, lenBlock } = result;
-    const stated = idBlock.blockLength + lenBlock.blockLength + lenBlock.length;
-    if (offset !== der.length || stated !== der.length) throw new Error("it is cut off, or followed by other bytes");
-    const certificate = new pkijs.Certificate({ schema: result });
+    const certificate = new pkijs.Certificate({ schema: wholeValue(der) });
     const oids = (certificate.extensions ?? []).map(({ extnID }) => extnID);
     if (new Set(oids).size !== oids.length) throw new Error("it has an extension twice");
     return certificate;
   });
 }
 
-export function guarded<T>(what: string, read: () => T): T {
+/** The one value that the bytes are. @throws Error */
+export function wholeValue(der: Bytes): asn1js.AsnType {
+  const { offset, result } = asn1js.fromBER(der);
+  // asn1js reads on where the outermost length is too small, and TLS stacks do not.
+  const { idBlock, lenBlock } = result;
+  const stated = idBlock.blockLength + lenBlock.blockLength + lenBlock.length;
+  if (offset !== der.length || stated !== der.length) throw new Error("it is cut off, or followed by other bytes");
+  return result;
+}
+
+function guarded<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {

@@ -8,7 +8,7 @@ import * as pkijs from "pkijs";
 import { parsePem, toPem, Unreadable } from "./pem.ts";
 import { alternativeNames, extension, toName } from "./pki-names.ts";
 import { NAME_TYPE, OID } from "./pki-oid.ts";
-import { pkiEngine } from "./pki-read.ts";
+import { pkiEngine, wholeValue } from "./pki-read.ts";
 
 const LABEL = "CERTIFICATE REQUEST";
 /** As OpenSSL called them once, and Windows still does. */
@@ -71,10 +71,7 @@ export async function parseRequest(pem: string, what: string): Promise<Certifica
 }
 
 async function readRequest(der: Uint8Array<ArrayBuffer>): Promise<CertificateRequest> {
-  const { offset, result } = asn1js.fromBER(der);
-  const stated = result.idBlock.blockLength + result.lenBlock.blockLength + result.lenBlock.length;
-  if (offset !== der.length || stated !== der.length) throw new Error("it is cut off, or followed by other bytes");
-  const request = new pkijs.CertificationRequest({ schema: result });
+  const request = new pkijs.CertificationRequest({ schema: wholeValue(der) });
   const publicKey = await publicKeyOf(request);
   if (!(await request.verify(pkiEngine()))) throw new Error("it was not signed by the key that it holds");
   const names = namesOf(request);
