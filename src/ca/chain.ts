@@ -29,7 +29,7 @@ export type ChainTrouble =
   | { readonly kind: "too-many"; readonly count: number; readonly most: number };
 
 /** A self-signed authority. */
-export async function isRoot(link: ChainLink): Promise<boolean> {
+async function isRoot(link: ChainLink): Promise<boolean> {
   return link.info.isAuthority && (await link.isSignedBy(link));
 }
 

@@ -72,7 +72,7 @@ export const PACKED: Registry = createRegistry(
 );
 
 /** Protobuf's JSON with the field names of Envoy's documentation. */
-export function toEnvoyJson<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
+function toEnvoyJson<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
   return toJson(schema, message, { registry: PACKED, useProtoFieldName: true });
 }
 

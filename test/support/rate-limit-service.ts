@@ -44,7 +44,7 @@ type Entries = readonly { readonly key: string; readonly value: string }[];
 type Answer = RateLimitResponse["statuses"][number];
 
 /** @param now - Epoch milliseconds. */
-export function createLimiter(limits: readonly Limit[], now: () => number) {
+function createLimiter(limits: readonly Limit[], now: () => number) {
   const windows = new Map<string, Window>();
   const asked: Asked[] = [];
   return {

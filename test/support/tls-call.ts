@@ -31,7 +31,7 @@ export interface TlsAnswer {
 
 const PATIENCE = 5000;
 
-export function callTls(call: TlsCall): Promise<TlsAnswer> {
+function callTls(call: TlsCall): Promise<TlsAnswer> {
   const { host, port, sni, path, alpn, folder, expects } = call;
   const { promise, resolve } = Promise.withResolvers<TlsAnswer>();
   const file = (name: string): string => readFileSync(`${folder}/${name}`, "utf8");

@@ -10,7 +10,7 @@ export interface WorkloadName {
 }
 
 /** A pod that nothing controls, and what is not known at all. */
-export const UNKNOWN = "unknown";
+const UNKNOWN = "unknown";
 
 /** @param owner - The controlling owner of the pod. A Deployment owns its pods through a ReplicaSet `<name>-<hash>`. */
 export function workloadOf(owner: WorkloadName | undefined): WorkloadName {

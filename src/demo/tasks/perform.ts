@@ -14,7 +14,7 @@ const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
 const Headers = v.record(v.string(), v.string());
 const Positive = v.pipe(v.number(), v.gtValue(0));
 
-export const TaskSchema = v.variant("kind", [
+const TaskSchema = v.variant("kind", [
   v.strictObject({
     kind: v.literal("http"),
     url: v.string(),
