@@ -7,7 +7,7 @@ import { keyOf } from "../core/base/ref.ts";
 import type { TrustBundle } from "../core/envoy/secret.ts";
 import type { MeshSettings } from "../core/graph/settings.ts";
 import type { ResourceCache } from "../xds/cache.ts";
-import { createCertificateAdder } from "./certificate-resource.ts";
+import { createCertificates } from "./certificate-resource.ts";
 import type { CompiledMesh, CompiledProxy, Compiler } from "./compile.ts";
 import type { EngineLog, Leaf, LeafSource } from "./ports.ts";
 
@@ -49,8 +49,10 @@ const SLICE = 4;
 
 export function createPublisher(options: PublisherOptions): Publisher {
   const { compiler, cache, leaves, log } = options;
-  const addCertificate = createCertificateAdder(leaves);
+  const certificates = createCertificates(leaves);
   const held = new Map<string, Leaf>();
+  /** Accounts for which no certificate could be had. */
+  const lacking = new Set<string>();
   const published = new Map<string, Published>();
   let bundle = options.trust;
   let mesh: CompiledMesh | undefined;
@@ -76,7 +78,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function accountsInUse(): readonly Leaf["account"][] {
     const accounts = [...options.connected()].flatMap((key) => mesh?.proxies.get(key)?.ir.serviceAccount ?? []);
     const unique = new Map(accounts.map((account) => [keyOf(account), account]));
-    for (const key of held.keys()) if (!unique.has(key)) held.delete(key);
+    for (const known of [held, lacking]) for (const key of known.keys()) if (!unique.has(key)) known.delete(key);
     return [...unique.values()];
   }
 
@@ -95,9 +97,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
       void obtain(key, ir.serviceAccount);
       return;
     }
-    try {
-      cache.publish(key, addCertificate(compiler.render(ir, bundle), leaf));
+    render(key, () => {
+      cache.publish(key, certificates.add(compiler.render(ir, bundle), leaf));
       if (mesh !== undefined) published.set(key, { trust: bundle, settings: mesh.graph.settings, leaf });
+    });
+  }
+
+  function render(key: string, work: () => void): void {
+    try {
+      work();
     } catch (error) {
       failures += 1;
       const fields = { proxy: key, error: String(error) };
@@ -105,19 +113,41 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
   }
 
+  /**
+   * A control plane that started while its authority is away has no certificates. Pods that are ready hold one, and it
+   * must not be for want of another that they never hear of endpoints and policies again. Others wait: an Envoy that
+   * starts would be ready without a certificate, and fail every request.
+   */
+  function publishWithout(key: string): void {
+    const proxy = mesh?.proxies.get(key);
+    if (proxy === undefined || !(proxy.pod.ready || proxy.pod.containersReady)) return;
+    const { ir } = proxy;
+    render(key, () => cache.publish(key, certificates.withhold(compiler.render(ir, bundle), ir.serviceAccount)));
+  }
+
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
   async function obtain(key: string, account: Leaf["account"]): Promise<void> {
     try {
       hold(await leaves.obtain(account));
     } catch (error) {
-      log.error("no certificate for a proxy: it waits", { proxy: key, account: keyOf(account), error: String(error) });
+      const name = keyOf(account);
+      if (!lacking.has(name))
+        log.error("no certificate for a proxy: it goes on with the one that it holds, or waits", {
+          proxy: key,
+          account: name,
+          error: String(error),
+        });
+      lacking.add(name);
+      if (!stopped) publishWithout(key);
       return;
     }
     if (!stopped) publish(key);
   }
 
   function hold(leaf: Leaf): void {
-    held.set(keyOf(leaf.account), leaf);
+    const name = keyOf(leaf.account);
+    held.set(name, leaf);
+    lacking.delete(name);
   }
 
   const stopListening = leaves.onRenewed((leaf) => {

@@ -5,7 +5,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { DeltaDiscoveryRequestSchema } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import { type Contents, resources } from "../../test/support/xds-world.ts";
 import { type DeltaStep, initialDelta, stepDelta } from "./delta.ts";
-import { type ResourceKind, TYPE_URLS } from "./resource.ts";
+import { groupOf, type ProxyResources, type ResourceKind, TYPE_URLS, withheldResource } from "./resource.ts";
 
 type Init = Omit<MessageInitShape<typeof DeltaDiscoveryRequestSchema>, "typeUrl" | "$typeName">;
 type Said = readonly [kind: ResourceKind, names: readonly string[], removed: readonly string[]];
@@ -16,7 +16,11 @@ class Told {
   #last: DeltaStep | undefined;
 
   publish(contents: Contents): readonly Said[] {
-    return this.#take(stepDelta(this.#state, { kind: "resources", resources: resources(contents) }, { maxNames: 10 }));
+    return this.give(resources(contents));
+  }
+
+  give(all: ProxyResources): readonly Said[] {
+    return this.#take(stepDelta(this.#state, { kind: "resources", resources: all }, { maxNames: 10 }));
   }
 
   ask(kind: ResourceKind, init: Init = {}): readonly Said[] {
@@ -84,6 +88,30 @@ describe("stepDelta()", () => {
     told.ask("endpoints", { resourceNamesSubscribe: ["a"] });
     assert.deepEqual(told.ask("endpoints", { responseNonce: "stale", resourceNamesSubscribe: ["b"] }), []);
     assert.deepEqual(told.ack("endpoints"), [["endpoints", ["b"], []]]);
+  });
+
+  it("neither sends nor takes away what is withheld, until it is there", () => {
+    const with_ = (contents: Contents): ProxyResources => {
+      const all = resources(contents);
+      const withheld = withheldResource("leaf", () => true);
+      return { ...all, secret: groupOf("secret", [...all.secret.byName.values(), withheld]) };
+    };
+    const names = { resourceNamesSubscribe: ["leaf", "roots"] };
+    const back = new Told();
+    back.give(with_({ secret: { roots: "1" } }));
+    const claims = { ...names, initialResourceVersions: { leaf: "held before" } };
+    assert.deepEqual(back.ask("secret", claims), [["secret", ["roots"], []]]);
+    back.ack("secret");
+    assert.deepEqual(back.give(with_({ secret: { roots: "2" } })), [["secret", ["roots"], []]]);
+    back.ack("secret");
+    assert.deepEqual(back.publish({ secret: { roots: "2", leaf: "1" } }), [["secret", ["leaf"], []]]);
+
+    const fresh = new Told();
+    fresh.give(with_({ secret: { roots: "1" } }));
+    assert.deepEqual(fresh.ask("secret", names), [["secret", ["roots"], []]]);
+    fresh.ack("secret");
+    assert.deepEqual(fresh.ask("secret", { resourceNamesSubscribe: ["leaf"] }), []);
+    assert.deepEqual(fresh.publish({ secret: { roots: "1", leaf: "1" } }), [["secret", ["leaf"], []]]);
   });
 
   it("holds no more names than allowed", () => {

@@ -186,9 +186,10 @@ function doubtfulNames(type: DeltaType, group: ResourceGroup): readonly string[]
   return [...names].filter((name) => (type.wildcard || type.names.has(name)) && isMissed(name));
 }
 
-function isGoodEnough({ claimed }: DeltaType, { version, adopt }: Resource, held: Held): boolean {
+function isGoodEnough({ claimed }: DeltaType, { version, adopt, withheld }: Resource, held: Held): boolean {
   if (held === version) return true;
-  return claimed && held !== undefined && held !== "" && adopt?.(held) === true;
+  const adopted = claimed && held !== undefined && held !== "" && adopt?.(held) === true;
+  return adopted || withheld === true;
 }
 
 function owe(type: DeltaType, names: readonly string[]): DeltaType {

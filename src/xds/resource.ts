@@ -41,6 +41,8 @@ export interface Resource {
    * itself. Must be pure: it may be asked more than once.
    */
   readonly adopt?: (heldVersion: string) => boolean;
+  /** There is one, but not here and now: it is neither sent nor said to be gone. Its `version` is "". */
+  readonly withheld?: true;
 }
 
 /** All resources of one type for one proxy. Proxies that get the same share one value by reference. */
@@ -59,6 +61,11 @@ const VERSION_LENGTH = 32;
 
 export function resourceOf(name: string, body: Uint8Array): Resource {
   return { name, version: createHash("sha256").update(body).digest("hex").slice(0, VERSION_LENGTH), body };
+}
+
+/** What a client may hold already, and gets as soon as it can be had. @param adopt - As of a `Resource`. */
+export function withheldResource(name: string, adopt: Resource["adopt"]): Resource {
+  return { name, version: "", body: new Uint8Array(), withheld: true, ...(adopt && { adopt }) };
 }
 
 /** @throws Error if two resources have one name: a bug of the compiler, never an operator's mistake. */

@@ -178,7 +178,8 @@ function planSotw(type: SotwType, group: ResourceGroup, removals: boolean): Plan
     type.sent === undefined
       ? [...wanted.byName.keys()]
       : changedNames(type.sent, wanted).filter((name) => wanted.byName.has(name));
-  const content: Content = { version: wanted.version, resources: [...wanted.byName.values()], removed: [], changed };
+  const resources = [...wanted.byName.values()].filter(({ withheld }) => !withheld);
+  const content: Content = { version: wanted.version, resources, removed: [], changed };
   return { type: { ...type, sent: wanted, forced: false }, content, complete };
 }
 

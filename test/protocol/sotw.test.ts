@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { DiscoveryResponse } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
-import type { ProxyResources } from "../../src/xds/resource.ts";
+import { groupOf, type ProxyResources, withheldResource } from "../../src/xds/resource.ts";
 import { type Connection, SotwStream } from "../support/xds-client.ts";
 import { resources, startWorld, type World } from "../support/xds-world.ts";
 
@@ -64,6 +64,17 @@ describe("state-of-the-world stream", () => {
     stream.nack(await stream.next("listener"), "no");
     world.cache.publish(proxy, resources({ listener: { a: "1" } }));
     assert.deepEqual(bodiesIn(await stream.accept("listener")), ["1"]);
+  });
+
+  it("is not sent what is withheld, until it is there", async () => {
+    const all = resources({ secret: { roots: "1" } });
+    const secret = groupOf("secret", [...all.secret.byName.values(), withheldResource("leaf", undefined)]);
+    const { proxy, stream } = await open({ ...all, secret });
+    stream.send("secret", { resourceNames: ["leaf", "roots"] });
+    assert.deepEqual(bodiesIn(await stream.accept("secret")), ["1"]);
+    await stream.quiet();
+    world.cache.publish(proxy, resources({ secret: { roots: "1", leaf: "2" } }));
+    assert.deepEqual(bodiesIn(await stream.accept("secret")), ["2", "1"]);
   });
 
   it("ignores stale nonces", async () => {

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compileWith, SETTINGS, snapshotOf, TRUST, withEndpoints } from "../../test/simulate/compiled.ts";
+import { Redacted } from "../core/base/redacted.ts";
+import { SERVICE_CERTIFICATE } from "../core/envoy/names.ts";
+import { ResourceCache } from "../xds/cache.ts";
+import { createCompiler } from "./compile.ts";
+import type { Leaf } from "./ports.ts";
+import { createPublisher } from "./publisher.ts";
+
+const UUID = "6f3c5a52-9f3b-4d0a-8b35-0d8b8f1f6c11";
+const MESHED = { metadata: { name: "shop", labels: { "openservicemesh.io/monitored-by": "osm" } } };
+
+function objects(ready: boolean) {
+  const is = ready ? "True" : "False";
+  return withEndpoints([
+    { apiVersion: "v1", kind: "Namespace", ...MESHED },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace: "shop", name: "web", labels: { "osm-proxy-uuid": UUID } },
+      spec: { serviceAccountName: "web", containers: [] },
+      status: { phase: "Running", podIP: "10.0.0.9", conditions: [{ type: "Ready", status: is }] },
+    },
+  ]);
+}
+
+/** An authority that is away until it is not. */
+function world(ready: boolean) {
+  const compiler = createCompiler(SETTINGS);
+  const mesh = compileWith(compiler, snapshotOf(objects(ready)).snapshot);
+  const [key = ""] = mesh.proxies.keys();
+  const cache = new ResourceCache();
+  const errors: string[] = [];
+  let tell: (leaf: Leaf) => void = () => undefined;
+  const publisher = createPublisher({
+    compiler,
+    cache,
+    trust: TRUST,
+    leaves: {
+      obtain: () => Promise.reject(new Error("Vault is away")),
+      adopt: () => true,
+      onRenewed(listener) {
+        tell = listener;
+        return () => undefined;
+      },
+      retain: () => undefined,
+    },
+    log: { info: () => undefined, error: (message) => void errors.push(message) },
+    breathe: async () => undefined,
+    connected: () => [key],
+  });
+  const show = async (next = mesh) => {
+    await publisher.show(next);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const again = () => show(compileWith(compiler, snapshotOf(objects(true)).snapshot));
+  const account = { namespace: "shop", name: "web" };
+  const times = { issuedAt: 0, notAfter: 1 };
+  const leaf: Leaf = { account, chainPem: "C", key: new Redacted("K"), issuerId: "i", ...times, version: "v" };
+  return { key, cache, errors, publisher, show, again, renew: () => tell(leaf) };
+}
+
+describe("a publisher without an authority", () => {
+  it("gives pods that are ready everything but a certificate, and that as soon as there is one", async () => {
+    const { key, cache, errors, publisher, show, renew } = world(true);
+    await show();
+    await show();
+    const secret = cache.read(key)?.secret.byName.get(SERVICE_CERTIFICATE);
+    assert.equal(secret?.withheld, true);
+    assert.equal(publisher.published(key), undefined, "it proves nothing to a rotation");
+    assert.equal(errors.length, 1, "said once, not at each compile");
+    renew();
+    assert.equal(cache.read(key)?.secret.byName.get(SERVICE_CERTIFICATE)?.version, "v");
+    assert.ok(publisher.published(key) !== undefined);
+  });
+
+  it("lets others wait: an Envoy that starts would take it for all there is", async () => {
+    const { key, cache, show, again } = world(false);
+    await show();
+    assert.equal(cache.read(key), undefined);
+    await again();
+    assert.ok(cache.read(key) !== undefined);
+  });
+});
