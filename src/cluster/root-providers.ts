@@ -53,6 +53,7 @@ export function providerKeeper(options: ProviderKeeperOptions): RootKeeper & { c
       const provider = await providerFrom(specOf(ref, options), {
         ...options,
         trustDomain: ref.trustDomain,
+        known: ref.certificates[0],
         api: { request },
         openRoot: () => Promise.reject(new Error("a root of our own is opened by its keeper")),
         readSecret: (secret) => readSecret(client, secret),

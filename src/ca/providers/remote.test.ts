@@ -46,7 +46,11 @@ describe("another authority's answer", () => {
     issuers: [mid.certificate, top.certificate],
   });
 
-  async function open(answer: (request: ChainRequest) => Promise<SignedAnswer>, more: readonly string[] = []) {
+  async function open(
+    answer: (request: ChainRequest) => Promise<SignedAnswer>,
+    more: readonly string[] = [],
+    known?: MadeAuthority,
+  ) {
     let closed = 0;
     const signer: RemoteSigner = {
       name: "fake",
@@ -61,6 +65,7 @@ describe("another authority's answer", () => {
     const provider = await openRemote({
       signer,
       trustDomain: "cluster.local",
+      known: known?.certificate,
       clock: SYSTEM_CLOCK,
       random: Math.random,
       onOutage: () => {},
@@ -84,6 +89,25 @@ describe("another authority's answer", () => {
     assert.deepEqual(authority.trustBundle(), [...splitChain(top.certificate, "top")]);
     ca.verify(leaf.chain, authority.trustBundle().join(""));
     assert.equal(ca.sansOf(leaf.chain), "DNS:a.shop.cluster.local, URI:spiffe://cluster.local/a/shop");
+  });
+
+  it("is not waited for where its root is known, and is held to that root", async () => {
+    let away = true;
+    const back = async (request: ChainRequest): Promise<SignedAnswer> => {
+      if (away) throw new Error("it is away");
+      return honest(request);
+    };
+    const { authority } = await open(back, [], top);
+    assert.deepEqual(authority.trustBundle(), [...splitChain(top.certificate, "top")]);
+    await assert.rejects(authority.issue(SERVICE, HOUR), /it is away/);
+    const another = await open(honest, [], other);
+    await assert.rejects(
+      another.authority.issue(SERVICE, HOUR),
+      (error) => error instanceof IssueRefused && error.reason.kind === "root-changed",
+    );
+    away = false;
+    const { authority: later } = await open(back, [], top);
+    ca.verify((await later.issue(SERVICE, HOUR)).chain, top.certificate);
   });
 
   it("the issuers may come in the certificate's text, with the root first, or when asked for", async () => {

@@ -53,6 +53,8 @@ export interface RemoteSigner {
 export interface RemoteOptions {
   readonly signer: RemoteSigner;
   readonly trustDomain: string;
+  /** PEM: the root that proxies trust already as this authority's, if they do. */
+  readonly known?: string | undefined;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -61,18 +63,19 @@ export interface RemoteOptions {
 }
 
 /**
- * Opens the provider by having it sign a leaf of the control plane's own name, which is thrown away: its root is what
- * the mesh trusts from now on.
+ * Opens the provider. If its root is not known yet, it signs a leaf of the control plane's own name, which is thrown
+ * away: the root that it leads to is what the mesh trusts from now on. A known one is not asked for anything, so that
+ * a control plane can start while it is away.
  *
  * Rejects as `RemoteSigner.sign` does. The signer is then still open, so that it can be tried again.
  */
 export async function openRemote(options: RemoteOptions): Promise<CertificateProvider> {
   const { signer, clock } = options;
   const watch = new OutageWatch({ ...options, provider: signer.what, onEvent: options.onOutage });
-  const first = await signed(options, await probeRequest(options));
-  const { fingerprint: issuerId } = first.chain.root.info;
-  const bundle = [first.chain.root.pem];
-  let ends = first.chain.notAfter;
+  const { root, notAfter } = await rootOf(options);
+  const { fingerprint: issuerId } = root.info;
+  const bundle = [root.pem];
+  let ends = notAfter;
 
   async function issue(asked: ChainRequest): Promise<IssuedChain> {
     // Vault refuses what would outlive its issuer, rather than to give less.
@@ -100,6 +103,12 @@ export async function openRemote(options: RemoteOptions): Promise<CertificatePro
     outage: () => watch.current(),
     close: () => signer.close(),
   };
+}
+
+async function rootOf(options: RemoteOptions): Promise<Pick<Chain, "root" | "notAfter">> {
+  if (options.known === undefined) return (await signed(options, await probeRequest(options))).chain;
+  const [root] = await parseChain(options.known, "the known root");
+  return { root, notAfter: root.info.notAfter };
 }
 
 async function probeRequest({ trustDomain, clock }: RemoteOptions): Promise<ChainRequest> {
