@@ -55,12 +55,12 @@ export function watchTrouble({ alarms, counts }: WatchReport): readonly Certific
   const away = of("proxy-away");
   const connected = counts.get("proxy") ?? 0;
   return [
-    ...told(own, `${own.length} certificates were not renewed in time`, { fatal: own.some(isUrgent) }),
-    ...told(held, `${held.length} of ${connected} connected proxies have not taken a new certificate in time`, {
+    ...told(own, `certificates not renewed in time: ${own.length}`, { fatal: own.some(isUrgent) }),
+    ...told(held, `connected proxies that took no new certificate in time: ${held.length} of ${connected}`, {
       fatal: held.filter(isUrgent).length * 2 > connected,
     }),
-    ...told(away, `${away.length} proxies that are not connected hold certificates past their renewal`),
-    ...told(skewed, `${skewed.length} certificates were issued in the future, so one of two clocks is wrong`),
+    ...told(away, `proxies not connected, with a certificate past its renewal: ${away.length}`),
+    ...told(skewed, `certificates issued in the future, so that one of two clocks is wrong: ${skewed.length}`),
   ];
 }
 

@@ -1,0 +1,298 @@
+/**
+ * A whole control plane under a clock that is moved by hand: its certificates come from another authority, which can be
+ * switched off, and its proxies are real xDS clients, which can be made to hang.
+ *
+ * @module
+ */
+import { createServer } from "node:net";
+import { Connection, DeltaStream, eventually } from "../../../test/support/xds-client.ts";
+import { proveRoot } from "../../ca/proof.ts";
+import type { CertificateProvider } from "../../ca/provider.ts";
+import { makeRoot, openBuiltin } from "../../ca/providers/builtin.ts";
+import { openRemote, type RemoteSigner } from "../../ca/providers/remote.ts";
+import { ProviderUnavailable } from "../../ca/providers/unavailable.ts";
+import { HandClock, seeded } from "../../ca/testing/leaf-rig.ts";
+import { EventLog } from "../../cluster/testing/event-log.ts";
+import { DEFAULT_TRUST_DOMAIN } from "../../core/base/identity.ts";
+import { healthRoutes } from "../../http/health.ts";
+import { judgeHealth } from "../../http/readiness.ts";
+import { steadyOn } from "../../rotation/record.ts";
+import { RootOpener } from "../../rotation/roots.ts";
+import { type RecordStore, Rotator } from "../../rotation/rotator.ts";
+import { type ControlPlane, type ControlPlaneInput, createControlPlane, DEFAULT_MESH } from "../control-plane.ts";
+import { metricsOf } from "../metrics.ts";
+import type { RotationCompany } from "../rotation.ts";
+import { tellOfCertificates } from "../telling.ts";
+
+const HOUR = 3_600_000;
+const MONITORED = { "openservicemesh.io/monitored-by": "osm" };
+/** Of alarms, and of providers. */
+const TELLERS = 2;
+const SILENT = { debug() {}, info() {}, error() {}, setLevel() {} };
+
+/** An authority as Vault is one: asked for each certificate, and sometimes away. Its key is in this process. */
+export class SwitchedSigner implements RemoteSigner {
+  readonly name = "vault";
+  readonly what = "Vault at https://vault.test";
+  readonly chainWayOut = "none is needed";
+  away = false;
+  asked = 0;
+  readonly #authority: CertificateProvider;
+
+  constructor(authority: CertificateProvider) {
+    this.#authority = authority;
+  }
+
+  async sign(request: Parameters<RemoteSigner["sign"]>[0]) {
+    this.asked += 1;
+    if (this.away) {
+      const told = { provider: this.what, kind: "sealed", detail: "token s.secret", wayOut: "unseal it" } as const;
+      throw new ProviderUnavailable(told);
+    }
+    const { chain } = await this.#authority.issue(request);
+    const [certificate, ...issuers] = chain;
+    return { certificate, issuers: [...issuers, ...this.#authority.trustBundle()] };
+  }
+
+  moreIssuers = async (): Promise<readonly string[]> => [];
+  close(): void {}
+}
+
+/** What a proxy has of its control plane. */
+export interface WorldProxy {
+  /** It reads what it is sent and accepts none of it. */
+  hang(): void;
+  /** Its connection is cut. */
+  cut(): Promise<void>;
+}
+
+export interface WorldOptions {
+  /** Whose certificates the signer gives; a root of its own by default. */
+  readonly authority?: (now: () => number) => Promise<CertificateProvider>;
+  readonly company?: RotationCompany;
+  readonly webhookLeaf?: ControlPlaneInput["webhookLeaf"];
+}
+
+export class WatchedWorld {
+  readonly clock = new HandClock();
+  readonly events = new EventLog();
+  readonly signer: SwitchedSigner;
+  readonly plane: ControlPlane;
+  readonly #port: number;
+  readonly #end = new AbortController();
+  readonly #waiting = new Set<() => void>();
+  /** Accounts whose proxies accept what they are sent. */
+  readonly #willing = new Set<string>();
+  readonly #connections = new Set<Connection>();
+  readonly #telling: Promise<void>;
+
+  static async open(options: WorldOptions = {}): Promise<WatchedWorld> {
+    const clock = new HandClock();
+    // TLS of real connections looks at the real clock.
+    clock.wall = Date.now();
+    const now = () => clock.now();
+    const authority = options.authority ?? (async () => openBuiltin(await makeRoot({ now: now() }), now));
+    const signer = new SwitchedSigner(await authority(now));
+    const port = await freePort();
+    const plane = await createControlPlane({
+      settings: DEFAULT_MESH,
+      rotator: await openRotator(signer, clock),
+      address: { host: "127.0.0.1", port },
+      log: SILENT,
+      clock,
+      ...(options.company && { company: options.company }),
+      ...(options.webhookLeaf && { webhookLeaf: options.webhookLeaf }),
+    });
+    return new WatchedWorld({ clock, signer, plane, port });
+  }
+
+  private constructor(parts: {
+    readonly clock: HandClock;
+    readonly signer: SwitchedSigner;
+    readonly plane: ControlPlane;
+    readonly port: number;
+  }) {
+    const { clock, signer, plane, port } = parts;
+    this.clock = clock;
+    this.signer = signer;
+    this.plane = plane;
+    this.#port = port;
+    const place = { ...this.events.place(), now: () => clock.now() };
+    const pause = (_delay: number, signal: AbortSignal): Promise<void> =>
+      new Promise((resolve) => {
+        this.#waiting.add(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    this.#telling = tellOfCertificates({ place, plane, log: SILENT, pause }, this.#end.signal);
+  }
+
+  /** Tells of one pod for each account, and connects its proxy, which accepts all that it is sent. */
+  async connect(...accounts: readonly string[]): Promise<readonly WorldProxy[]> {
+    const { engine } = this.plane;
+    engine.sink.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", labels: MONITORED } });
+    for (const [i, account] of accounts.entries()) engine.sink.apply(podOf(account, i));
+    engine.sink.synced();
+    await engine.loop.ready;
+    await this.plane.listen();
+    const proxies: WorldProxy[] = [];
+    for (const [i, account] of accounts.entries()) proxies.push(await this.#dial(account, i));
+    await eventually(
+      () => engine.proxies().filter(({ certificate }) => certificate).length === accounts.length,
+      "every proxy has accepted a certificate",
+    );
+    return proxies;
+  }
+
+  /** Lets time pass, with all that is due in it. */
+  async pass(hours: number): Promise<void> {
+    await eventually(() => this.#waiting.size === TELLERS, "the tellers wait");
+    await this.clock.pass(hours * HOUR, async () => {
+      await this.plane.leaves.settled();
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+    // The network takes its own time.
+    await eventually(() => this.#isAccepted(), "every proxy that neither hangs nor is cut off has what is in force");
+    await this.#told();
+  }
+
+  /** Of `GET /metrics`: the value of a sample; undefined if there is none. */
+  async metric(sample: string): Promise<number | undefined> {
+    const lines = (await (await this.#http("/metrics")).text()).split("\n");
+    const found = lines.find((line) => line.startsWith(`${sample} `));
+    return found === undefined ? undefined : Number(found.slice(sample.length));
+  }
+
+  /** Of `GET /health/ready`: its status, reasons and warnings. */
+  async health(): Promise<{ readonly status: number; readonly reasons: string; readonly warnings: string }> {
+    const answer = await this.#http("/health/ready");
+    const { reasons, warnings }: Readonly<Record<string, readonly { readonly message: string }[]>> =
+      await answer.json();
+    const textOf = (list: typeof reasons) => (list ?? []).map(({ message }) => message).join("\n");
+    return { status: answer.status, reasons: textOf(reasons), warnings: textOf(warnings) };
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#telling;
+    for (const connection of this.#connections) connection.close();
+    await this.plane.stop();
+  }
+
+  /** Lets the tellers look once, to the end. */
+  async #told(): Promise<void> {
+    const allWait = (): Promise<void> => eventually(() => this.#waiting.size === TELLERS, "the tellers wait");
+    await allWait();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
+    await allWait();
+  }
+
+  #isAccepted(): boolean {
+    const { engine, leaves } = this.plane;
+    return engine
+      .proxies()
+      .filter(({ serviceAccount }) => this.#willing.has(serviceAccount))
+      .every(({ namespace, serviceAccount, certificate }) => {
+        const inForce = leaves.current({ namespace, name: serviceAccount });
+        return inForce === undefined || inForce.issuedAt === certificate?.issuedAt;
+      });
+  }
+
+  async #http(path: string): Promise<Response> {
+    const build = { version: "2.0.0", gitCommit: "abc", buildDate: "2026-11-23T00:00:00Z", runtime: "a test" };
+    const health = () =>
+      judgeHealth({
+        stopping: false,
+        synced: true,
+        compiled: true,
+        failing: false,
+        xdsListening: this.plane.listening(),
+        certificateTrouble: this.plane.certificateTrouble(),
+        sources: [],
+      });
+    const onError = (error: Error): never => {
+      throw error;
+    };
+    const metrics = metricsOf(build, () => this.plane);
+    return healthRoutes({ version: build, health, metrics, onError }).request(path);
+  }
+
+  async #dial(account: string, index: number): Promise<WorldProxy> {
+    const identity = { uuid: uuidOf(index), serviceAccount: { namespace: "shop", name: account } };
+    const { chain, key } = await this.plane.authority.issue({ kind: "proxy", identity }, 87_600 * HOUR);
+    const connection = await Connection.open({
+      port: this.#port,
+      serverName: `ads.${DEFAULT_TRUST_DOMAIN}`,
+      leaf: { certificate: chain, key: key.reveal() },
+      trustedRoot: this.plane.authority.trustBundle().join(""),
+    });
+    this.#connections.add(connection);
+    const stream = new DeltaStream(connection);
+    stream.send("secret", { resourceNamesSubscribe: ["service-cert"] });
+    this.#willing.add(account);
+    void acceptAll(stream, () => this.#willing.has(account));
+    return {
+      hang: () => void this.#willing.delete(account),
+      cut: async () => {
+        this.#willing.delete(account);
+        connection.destroy();
+        const isConnected = () =>
+          this.plane.engine.proxies().some(({ uuid, connected }) => uuid === identity.uuid && connected);
+        await eventually(() => !isConnected(), "the control plane noticed the cut");
+      },
+    };
+  }
+}
+
+/** Until the stream ends. */
+async function acceptAll(stream: DeltaStream, isWilling: () => boolean): Promise<void> {
+  try {
+    for (;;) {
+      const response = await stream.next();
+      if (isWilling()) stream.ack(response);
+    }
+  } catch {
+    // Nothing came for a while, or the test is over.
+  }
+}
+
+async function openRotator(signer: RemoteSigner, clock: HandClock): Promise<Rotator> {
+  const trustDomain = DEFAULT_TRUST_DOMAIN;
+  const store: RecordStore = { read: async () => undefined, write: async () => "1" };
+  const keeper = {
+    create: () => Promise.reject(new Error("the key is elsewhere")),
+    open: () => openRemote({ signer, trustDomain, clock, random: seeded(1), onOutage: () => {} }),
+  };
+  const first = { name: "vault", source: { kind: "vault" as const, settings: {} }, trustDomain, certificates: [] };
+  const opener = new RootOpener(
+    keeper,
+    () => clock.now(),
+    (authority) => proveRoot(authority, []),
+  );
+  return Rotator.open({ store, opener, initial: steadyOn(first, 0), now: () => clock.now() });
+}
+
+function uuidOf(index: number): string {
+  return `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+}
+
+function podOf(account: string, index: number): unknown {
+  const labels = { "osm-proxy-uuid": uuidOf(index) };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace: "shop", name: `${account}-1`, labels },
+    spec: { serviceAccountName: account, containers: [{ name: "main" }] },
+    status: { phase: "Running", podIP: `10.0.0.${index + 1}` },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
