@@ -40,6 +40,8 @@ export interface VaultExtras {
 /** CertificateRequests are made where Secrets are read. */
 export interface ProviderDeps extends SecretReader {
   readonly trustDomain: string;
+  /** PEM: the root of another authority that proxies trust already; absent if it is not known yet. */
+  readonly known?: string | undefined;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
