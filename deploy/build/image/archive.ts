@@ -1,5 +1,8 @@
 /**
- * An image of one layer as an archive that both sides read: an OCI layout, and `docker load`'s list beside it.
+ * An image of one layer as an archive of the form that `docker save` writes, which all sides read.
+ *
+ * Not an OCI layout, nor both: of that, containerd takes a name as it stands, so it would have to say the registry that
+ * a name without one is found under. The names of this form are read as a manifest's are.
  *
  * @module
  */
@@ -16,56 +19,28 @@ export interface Image {
   readonly env?: readonly string[];
 }
 
-interface Blob {
-  readonly bytes: Uint8Array;
-  readonly mediaType: string;
-}
-
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/";
-const OCI = "application/vnd.oci.image";
-/** containerd keeps images under their full names; this is what it takes a name without a registry for. */
-const IMPLIED_REGISTRY = "docker.io";
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** @throws Error on a machine whose architecture has no name among images. */
 export async function imageArchive(image: Image): Promise<Buffer> {
   const layerTar = await tarball(withFolders(image.files));
-  const layer = { bytes: gzipSync(layerTar), mediaType: `${OCI}.layer.v1.tar+gzip` };
-  const config = json(`${OCI}.config.v1+json`, {
+  const layer = gzipSync(layerTar);
+  const config = json({
     architecture: architecture(),
     os: "linux",
     created: new Date(0).toISOString(),
     config: { Env: [PATH, ...(image.env ?? [])], Entrypoint: image.entrypoint, User: image.user, WorkingDir: "/" },
     rootfs: { type: "layers", diff_ids: [digest(layerTar)] },
   });
-  const manifest = json(`${OCI}.manifest.v1+json`, {
-    schemaVersion: 2,
-    mediaType: `${OCI}.manifest.v1+json`,
-    config: descriptor(config),
-    layers: [descriptor(layer)],
-  });
   return await tarball(
     new Map([
-      ["oci-layout", plain({ imageLayoutVersion: "1.0.0" })],
-      ["index.json", plain(index(image.name, manifest))],
-      ["manifest.json", plain([{ Config: path(config), RepoTags: [image.name], Layers: [path(layer)] }])],
+      ["manifest.json", file(json([{ Config: path(config), RepoTags: [image.name], Layers: [path(layer)] }]))],
       ["blobs", { kind: "folder", mode: 0o755 }],
       ["blobs/sha256", { kind: "folder", mode: 0o755 }],
-      ...[layer, config, manifest].map((blob): [string, Entry] => [path(blob), file(blob.bytes)]),
+      ...[layer, config].map((blob): [string, Entry] => [path(blob), file(blob)]),
     ]),
   );
-}
-
-function index(name: string, manifest: Blob): unknown {
-  const annotations = {
-    "io.containerd.image.name": `${IMPLIED_REGISTRY}/${name}`,
-    "org.opencontainers.image.ref.name": name.slice(name.lastIndexOf(":") + 1),
-  };
-  return {
-    schemaVersion: 2,
-    mediaType: `${OCI}.index.v1+json`,
-    manifests: [{ ...descriptor(manifest), annotations, platform: { os: "linux", architecture: architecture() } }],
-  };
 }
 
 /** Adds the folders that the paths lie in, and the two that programs expect. */
@@ -89,24 +64,16 @@ function architecture(): string {
   return name;
 }
 
-function descriptor({ bytes, mediaType }: Blob): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest: digest(bytes), size: bytes.length };
-}
-
 function digest(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-function path({ bytes }: Blob): string {
-  return `blobs/${digest(bytes).replace(":", "/")}`;
+function path(blob: Uint8Array): string {
+  return `blobs/${digest(blob).replace(":", "/")}`;
 }
 
-function json(mediaType: string, value: unknown): Blob {
-  return { bytes: Buffer.from(JSON.stringify(value)), mediaType };
-}
-
-function plain(value: unknown): Entry {
-  return file(Buffer.from(JSON.stringify(value)));
+function json(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
 }
 
 function file(bytes: Uint8Array): Entry {
