@@ -7,7 +7,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import type { TransportSocket } from "../../../gen/envoy/config/core/v3/base_pb.ts";
 import type { Filter, FilterChain } from "../../../gen/envoy/config/listener/v3/listener_components_pb.ts";
 import type { Listener } from "../../../gen/envoy/config/listener/v3/listener_pb.ts";
-import type { Route } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
+import type { Route, RouteAction } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
 import type { RouteConfiguration } from "../../../gen/envoy/config/route/v3/route_pb.ts";
 import { ZipkinConfigSchema } from "../../../gen/envoy/config/trace/v3/zipkin_pb.ts";
 import { ExtAuthzSchema } from "../../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts";
@@ -86,7 +86,7 @@ function filterReferences({ configType }: Filter): FilterReferences {
   const manager = anyUnpack(configType.value, HttpConnectionManagerSchema);
   if (manager !== undefined) return managerReferences(manager);
   const proxy = anyUnpack(configType.value, TcpProxySchema);
-  return { clusters: proxy === undefined ? [] : clustersOfProxy(proxy), routeTables: [] };
+  return { clusters: proxy === undefined ? [] : clustersNamed(proxy), routeTables: [] };
 }
 
 function managerReferences({ routeSpecifier, httpFilters, tracing }: HttpConnectionManager): FilterReferences {
@@ -115,20 +115,11 @@ function collectorOf(tracing: HttpConnectionManager["tracing"]): readonly string
   return zipkin === undefined ? [] : [zipkin.collectorCluster];
 }
 
-function clustersOfProxy({ clusterSpecifier }: TcpProxy): readonly string[] {
-  switch (clusterSpecifier.case) {
-    case "cluster":
-      return [clusterSpecifier.value];
-    case "weightedClusters":
-      return clusterSpecifier.value.clusters.map(({ name }) => name);
-    default:
-      return [];
-  }
+function clustersOfRoute({ action }: Route): readonly string[] {
+  return action.case === "route" ? clustersNamed(action.value) : [];
 }
 
-function clustersOfRoute({ action }: Route): readonly string[] {
-  if (action.case !== "route") return [];
-  const { clusterSpecifier } = action.value;
+function clustersNamed({ clusterSpecifier }: Pick<TcpProxy | RouteAction, "clusterSpecifier">): readonly string[] {
   switch (clusterSpecifier.case) {
     case "cluster":
       return [clusterSpecifier.value];
