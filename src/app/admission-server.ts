@@ -26,7 +26,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { ListenAddress, ServerHandle } from "./cluster-options.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { Images } from "./images.ts";
-import { issueServerCertificate } from "./server-certificate.ts";
+import { type CertificateKeep, issueServerCertificate } from "./server-certificate.ts";
 import type { BuildInfo } from "./version.ts";
 
 /** OSM's: ten years. A pod's credential ends with its pod, since the pod must exist. */
@@ -44,6 +44,7 @@ export interface AdmissionServerOptions {
   readonly version: BuildInfo;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly keep: CertificateKeep;
 }
 
 export interface AdmissionServer extends ServerHandle {
@@ -62,6 +63,7 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
     dnsNames: () => webhookServerNames(settings.meshNamespace),
     server: "the webhook server",
     log,
+    keep: options.keep,
   });
   const app = new Hono().route("/", mutateRoutes(injectionDeps(options, nativeSidecars)));
   app.route(

@@ -14,6 +14,7 @@ import type { Leaf } from "../ca/leaf.ts";
 import { webhookConfigurations } from "../cluster/ca-bundle.ts";
 import { presetMeshConfig } from "../cluster/mesh-config-preset.ts";
 import { createRoster, type Roster } from "../cluster/replicas.ts";
+import { SERVER_SECRETS, serverSecret } from "../cluster/server-secret.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { type HealthReport, judgeHealth } from "../http/readiness.ts";
 import { openAccess } from "../sources/kubernetes/access.ts";
@@ -140,6 +141,12 @@ async function buildPlane(
     onCompileEnd,
     onIssued,
     webhookLeaf,
+    keep: serverSecret({
+      client,
+      namespace: settings.meshNamespace,
+      name: SERVER_SECRETS.xds,
+      roots: () => rotator.roots(),
+    }),
   });
   undo.push(() => plane.stop());
   return plane;
@@ -163,10 +170,12 @@ async function listenAll(
   { client, plane, source, replicas }: Parts,
 ): Promise<readonly ServerHandle[]> {
   const { settings, images, version, listen } = options;
-  await plane.listen();
+  await persist({ what: "certificate of the xDS server", log, signal }, () => plane.listen());
   const base = { client, plane, version, log, metrics };
+  const roots = () => plane.rotation.rotator.roots();
+  const keep = serverSecret({ client, namespace: settings.meshNamespace, name: SERVER_SECRETS.webhooks, roots });
   const admission = await persist({ what: "webhooks", log, signal }, () =>
-    serveAdmission({ ...base, settings, images, address: listen.webhook }),
+    serveAdmission({ ...base, settings, images, address: listen.webhook, keep }),
   );
   undo.push(() => admission.stop());
   progress.admission = admission;

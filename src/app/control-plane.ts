@@ -30,7 +30,12 @@ import type { Admission } from "../xds/service.ts";
 import { issuerTrouble, outageTrouble, watchTrouble } from "./certificate-trouble.ts";
 import { toLeafSource } from "./leaf-source.ts";
 import { type Rotation, type RotationCompany, runRotation } from "./rotation.ts";
-import { issueServerCertificate, type ServerCertificate, type ServerCertificateOptions } from "./server-certificate.ts";
+import {
+  type CertificateKeep,
+  issueServerCertificate,
+  type ServerCertificate,
+  type ServerCertificateOptions,
+} from "./server-certificate.ts";
 import { createShownCredentials } from "./shown-credentials.ts";
 import { identityUnder, serverNamesUnder, settingsUnder } from "./under-roots.ts";
 import { type IssuerEnds, watchedOf } from "./watched.ts";
@@ -52,6 +57,8 @@ export interface ControlPlane {
   /** Starts to serve xDS. Call it once the first compile is done, so that no proxy is refused for an empty mesh. */
   listen(): Promise<void>;
   listening(): boolean;
+  /** The xDS server's own certificate; undefined before it listens. */
+  serverLeaf(): Leaf | undefined;
   /** What is wrong with the certificates that xDS needs: the root and the server's own. */
   certificateTrouble(): readonly CertificateTrouble[];
   /** What the watchdog says of all certificates that are in force here, and of those that proxies hold. */
@@ -75,6 +82,8 @@ export interface ControlPlaneInput {
   readonly onIssued?: (duration: Millis) => void;
   /** The certificate that this process's webhooks show; undefined before there is one. */
   readonly webhookLeaf?: () => Leaf | undefined;
+  /** For the xDS server's certificate. */
+  readonly keep?: CertificateKeep;
   /** Of certificates. */
   readonly clock?: Clock;
 }
@@ -180,6 +189,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
         server: "the xDS server",
         log,
         clock,
+        keep: input.keep,
       });
       certificate = own;
       const tls = tlsOf(own.first, authority);
@@ -188,6 +198,7 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
       stopRenewing = own.renew((leaf) => serving.setTls(tlsOf(leaf, authority)));
     },
     listening: () => server !== undefined,
+    serverLeaf: () => certificate?.current(),
     async stop() {
       if (stopped) return;
       stopped = true;

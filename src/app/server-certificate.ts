@@ -1,10 +1,12 @@
 /**
- * A server's own certificate from the mesh's authority: issued at the start, replaced at half of its life.
+ * A server's own certificate from the mesh's authority: issued at the start, replaced at half of its life. One that was
+ * kept serves while the authority is away.
  *
  * @module
  */
 import { type Clock, SYSTEM_CLOCK } from "../ca/clock.ts";
 import type { Leaf } from "../ca/leaf.ts";
+import { ProviderUnavailable } from "../ca/providers/unavailable.ts";
 import type { LeafSubject } from "../ca/subject.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { EngineLog } from "../engine/ports.ts";
@@ -23,6 +25,14 @@ export interface ServerCertificateOptions {
   readonly server: string;
   readonly log: EngineLog;
   readonly clock?: Clock;
+  readonly keep?: CertificateKeep | undefined;
+}
+
+/** Where the certificate survives this process. */
+export interface CertificateKeep {
+  /** The one that was written last, if peers still take it under these names. */
+  read(dnsNames: readonly [string, ...string[]]): Promise<Leaf | undefined>;
+  write(leaf: Leaf): Promise<void>;
 }
 
 export interface ServerCertificate {
@@ -37,14 +47,31 @@ export interface ServerCertificate {
   trouble(): readonly CertificateTrouble[];
 }
 
-/** Rejects if the authority cannot issue. */
+/** Rejects if the authority cannot issue, unless it is away and there is one that was kept. */
 export async function issueServerCertificate(options: ServerCertificateOptions): Promise<ServerCertificate> {
-  const { authority, dnsNames, server, log, clock = SYSTEM_CLOCK } = options;
-  const issue = (): Promise<Leaf> => authority.issue({ kind: "server", dnsNames: dnsNames() }, LIFE);
-  const first = await issue();
-  let current = first;
+  const { authority, dnsNames, server, log, clock = SYSTEM_CLOCK, keep } = options;
   let failing = false;
+  const first = await issue().catch(keptInstead);
+  let current = first;
   let use: (leaf: Leaf) => void = () => undefined;
+
+  async function issue(): Promise<Leaf> {
+    const leaf = await authority.issue({ kind: "server", dnsNames: dnsNames() }, LIFE);
+    // It serves all the same: what is kept is for the next start.
+    keep?.write(leaf).catch((error: unknown) => {
+      log.error("a server's certificate could not be kept for the next start", { server, error: String(error) });
+    });
+    return leaf;
+  }
+
+  async function keptInstead(cause: unknown): Promise<Leaf> {
+    const kept = cause instanceof ProviderUnavailable ? await keep?.read(dnsNames()) : undefined;
+    if (kept === undefined) throw cause;
+    const until = new Date(kept.notAfter).toISOString();
+    log.error("a server starts with the certificate that was kept", { server, until, error: String(cause) });
+    failing = true;
+    return kept;
+  }
 
   async function replace(): Promise<void> {
     try {

@@ -27,14 +27,20 @@ export interface Met {
  *
  * @returns undefined once each took the other's certificate; otherwise why not, in the TLS library's words.
  */
-export async function handshake(
-  { chain, key }: Pick<Leaf, "chain" | "key">,
-  { roots, name }: Met,
-): Promise<string | undefined> {
+export async function handshake(leaf: Pick<Leaf, "chain" | "key">, met: Met): Promise<string | undefined> {
+  try {
+    return await meet(leaf, met);
+  } catch (cause) {
+    // A key or a certificate that the library does not even load.
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+}
+
+async function meet({ chain, key }: Pick<Leaf, "chain" | "key">, { roots, name }: Met): Promise<string | undefined> {
   const own = { cert: chain, key: key.reveal(), ca: [...roots] };
   const server = createServer({ ...own, requestCert: true, rejectUnauthorized: true });
+  const refused = refusalBy(server);
   try {
-    const refused = refusalBy(server);
     const port = await listening(server);
     const client = connect({ ...own, host: "127.0.0.1", port, servername: name });
     try {
@@ -42,9 +48,6 @@ export async function handshake(
     } finally {
       client.destroy();
     }
-  } catch (cause) {
-    // A key or a certificate that the library does not even load.
-    return cause instanceof Error ? cause.message : String(cause);
   } finally {
     server.close();
   }

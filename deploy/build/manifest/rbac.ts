@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SERVER_SECRETS } from "../../../src/cluster/server-secret.ts";
 import { RBAC_PREFIX } from "../../../src/http/kubernetes-authorizer.ts";
 import {
   CA_SECRET,
@@ -73,6 +74,8 @@ export const NAMESPACE_RULES: readonly Rule[] = [
   // So has the Secret with a token for Vault.
   { apiGroups: [""], resources: ["secrets"], verbs: ["create", "get"] },
   { apiGroups: [""], resources: ["secrets"], resourceNames: [CA_SECRET], verbs: ["get", ...READ, ...WRITE] },
+  // Certificates of its servers, for a start while another authority is away.
+  { apiGroups: [""], resources: ["secrets"], resourceNames: Object.values(SERVER_SECRETS), verbs: WRITE },
   // Each certificate that cert-manager signs is asked for by an object that is deleted once it was answered.
   { apiGroups: ["cert-manager.io"], resources: ["certificaterequests"], verbs: ["create", "delete", "get", "list"] },
   // Where a change of the root stands, and which replica acts on what.
