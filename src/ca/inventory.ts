@@ -1,5 +1,6 @@
 /**
- * What there is of certificates, for people to look at: roots, and the leaf of each identity. No key leaves here.
+ * What there is of certificates, for people to look at: roots, the authorities below them, the leaf of each identity,
+ * and who signs. No key leaves here.
  *
  * @module
  */
@@ -7,7 +8,8 @@ import { X509Certificate } from "node:crypto";
 import type { ServiceAccountName } from "../core/base/identity.ts";
 import type { CertificateInfo } from "./certificate.ts";
 import type { Leaf } from "./leaf.ts";
-import { parseCertificate } from "./pki-read.ts";
+import { parseCertificate, splitChain } from "./pki-read.ts";
+import type { ProviderState } from "./provider-state.ts";
 
 export interface Inventory {
   /** `signing`: new leaves lead to it. */
@@ -18,6 +20,13 @@ export interface Inventory {
     /** The public key alone, as RFC 7517 has it. */
     readonly jwk: Readonly<Record<string, string>>;
   }[];
+  /** Between a root and the leaves that are in force, each once. */
+  readonly intermediates: readonly {
+    readonly facts: CertificateInfo;
+    /** Fingerprint of the root that it leads to. */
+    readonly root: string;
+    readonly pem: string;
+  }[];
   readonly leaves: readonly {
     readonly serviceAccount: ServiceAccountName;
     readonly facts: CertificateInfo;
@@ -26,39 +35,86 @@ export interface Inventory {
     /** With the authorities between it and the root. */
     readonly pem: string;
   }[];
+  readonly providers: readonly ProviderState[];
 }
 
-/** What is listed: `Authority` and `LeafStore`. */
+/** What is listed: a control plane, as far as it has certificates. */
 export interface InventorySources {
   readonly authority: { readonly issuerId: string; trustBundle(): readonly string[] };
   readonly leaves: {
     all(): readonly { readonly serviceAccount: ServiceAccountName; readonly leaf: Leaf }[];
   };
+  /** The xDS server's: there is one before there is any identity. undefined before it listens. */
+  serverLeaf(): Leaf | undefined;
+  providers(): readonly ProviderState[];
+}
+
+interface ReadLeaf {
+  readonly facts: CertificateInfo;
+  /** PEM of the authorities between it and its root. */
+  readonly between: readonly string[];
 }
 
 /** @returns a function that reads each certificate once in its life. It rejects with `Unreadable` if one cannot be. */
-export function createInventory({ authority, leaves }: InventorySources): () => Promise<Inventory> {
-  const known = new WeakMap<Leaf, CertificateInfo>();
+export function createInventory(sources: InventorySources): () => Promise<Inventory> {
+  const { authority, leaves } = sources;
+  const known = new WeakMap<Leaf, ReadLeaf>();
+  const intermediatesOf = createIntermediates();
 
-  async function factsOf(leaf: Leaf, account: ServiceAccountName): Promise<CertificateInfo> {
+  async function read(leaf: Leaf, what: string): Promise<ReadLeaf> {
     const before = known.get(leaf);
     if (before !== undefined) return before;
-    const facts = await parseCertificate(leaf.chain, `the certificate of ${account.namespace}/${account.name}`);
-    known.set(leaf, facts);
-    return facts;
+    const [, ...between] = splitChain(leaf.chain, what);
+    const fresh = { facts: await parseCertificate(leaf.chain, what), between };
+    known.set(leaf, fresh);
+    return fresh;
   }
 
   return async () => {
     const roots = await Promise.all(authority.trustBundle().map(readRoot));
-    const read: Inventory["leaves"][number][] = [];
+    const listed: Inventory["leaves"][number][] = [];
+    const chains: Chain[] = [];
     // One after the other: a thousand at a time would keep health waiting.
     for (const { serviceAccount, leaf } of leaves.all()) {
-      read.push({ serviceAccount, facts: await factsOf(leaf, serviceAccount), root: leaf.issuerId, pem: leaf.chain });
+      const { namespace, name } = serviceAccount;
+      const { facts, between } = await read(leaf, `the certificate of ${namespace}/${name}`);
+      listed.push({ serviceAccount, facts, root: leaf.issuerId, pem: leaf.chain });
+      chains.push({ root: leaf.issuerId, between });
     }
+    const server = sources.serverLeaf();
+    if (server !== undefined)
+      chains.push({
+        root: server.issuerId,
+        between: (await read(server, "the certificate of the xDS server")).between,
+      });
     return {
       roots: roots.map((root) => ({ ...root, signing: root.facts.fingerprint === authority.issuerId })),
-      leaves: read,
+      intermediates: await intermediatesOf(chains),
+      leaves: listed,
+      providers: sources.providers(),
     };
+  };
+}
+
+interface Chain {
+  readonly root: string;
+  readonly between: readonly string[];
+}
+
+/** Each is read once for as long as some chain has it. */
+function createIntermediates(): (chains: readonly Chain[]) => Promise<Inventory["intermediates"]> {
+  let known: ReadonlyMap<string, Inventory["intermediates"][number]> = new Map();
+  return async (chains) => {
+    const next = new Map<string, Inventory["intermediates"][number]>();
+    for (const { root, between } of chains) {
+      for (const pem of between) {
+        const key = `${root} ${pem}`;
+        if (next.has(key)) continue;
+        next.set(key, known.get(key) ?? { facts: await parseCertificate(pem, "an intermediate"), root, pem });
+      }
+    }
+    known = next;
+    return [...next.values()];
   };
 }
 

@@ -154,8 +154,13 @@ describe("API", () => {
       replicas: () => mesh.replicas().toReversed(),
       sources: () => mesh.sources().toReversed(),
       certificates: async () => {
-        const { roots, leaves } = await mesh.certificates();
-        return { roots: roots.toReversed(), leaves: leaves.toReversed() };
+        const { roots, intermediates, leaves, providers } = await mesh.certificates();
+        return {
+          roots: roots.toReversed(),
+          intermediates: intermediates.toReversed(),
+          leaves: leaves.toReversed(),
+          providers: providers.toReversed(),
+        };
       },
     });
     for (const path of ["status", "proxies", "certificates", "findings"].map((name) => `/api/v1/${name}`)) {

@@ -1,5 +1,5 @@
 /**
- * `GET /api/v1/certificates`: who is vouched for, by which root, until when. Never a key.
+ * `GET /api/v1/certificates`: who is vouched for, by which root, until when, and who signs. Never a key.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import * as v from "valibot";
 import { compareNames, compareText, keyOf } from "../../core/base/ref.ts";
 import type { ProxyState } from "../../engine/engine.ts";
 import { defineEndpoint, type Endpoint } from "./endpoint.ts";
-import { Timestamp, toTimestamp } from "./fields.ts";
-import type { CertificateFacts, CertificateInventory, MeshView } from "./mesh-view.ts";
+import { Count, Timestamp, toTimestamp } from "./fields.ts";
+import type { CertificateFacts, CertificateInventory, MeshView, ProviderInfo } from "./mesh-view.ts";
 
 const Fingerprint = v.pipe(v.string(), v.description("SHA-256 of the certificate, lower-case hexadecimal"));
 
@@ -27,6 +27,27 @@ const RootAnswer = v.object({
   signing: v.pipe(v.boolean(), v.description("New certificates lead to it; the others are only trusted")),
 });
 
+const IntermediateAnswer = v.object({
+  ...FACTS,
+  root: v.pipe(v.string(), v.description("Fingerprint of the root that it leads to")),
+});
+
+const ProviderAnswer = v.object({
+  name: v.string(),
+  signing: v.pipe(v.boolean(), v.description("New certificates of workloads come from it")),
+  outage: v.optional(
+    v.pipe(
+      v.object({
+        since: Timestamp,
+        seconds: v.pipe(Count, v.description("For how long")),
+        kind: v.pipe(v.string(), v.description("What the last failure was; the log has the provider's own words")),
+        failures: v.pipe(Count, v.description("In a row")),
+      }),
+      v.description("It gives no certificates to the replica that answers; absent while it does"),
+    ),
+  ),
+});
+
 const IdentityAnswer = v.object({
   namespace: v.string(),
   serviceAccount: v.string(),
@@ -40,7 +61,15 @@ const IdentityAnswer = v.object({
   ),
 });
 
-const CertificatesAnswer = v.object({ roots: v.array(RootAnswer), identities: v.array(IdentityAnswer) });
+const CertificatesAnswer = v.object({
+  providers: v.pipe(v.array(ProviderAnswer), v.description("Who signs")),
+  roots: v.array(RootAnswer),
+  intermediates: v.pipe(
+    v.array(IntermediateAnswer),
+    v.description("Authorities between a root and the certificates in force; empty where roots sign themselves"),
+  ),
+  identities: v.array(IdentityAnswer),
+});
 
 export function certificateEndpoints(mesh: Pick<MeshView, "certificates" | "proxies">): readonly Endpoint[] {
   return [listEndpoint(mesh), identityEndpoint(mesh)];
@@ -48,11 +77,8 @@ export function certificateEndpoints(mesh: Pick<MeshView, "certificates" | "prox
 
 function identityEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
   const find = async ({ namespace, serviceaccount }: Readonly<Record<string, string>>) => {
-    const { roots, leaves } = await mesh.certificates();
-    const leaf = leaves.find(
-      ({ serviceAccount: { namespace: ns, name } }) => ns === namespace && name === serviceaccount,
-    );
-    return leaf && { roots, leaves: [leaf] };
+    const { leaves } = await mesh.certificates();
+    return leaves.find(({ serviceAccount: { namespace: ns, name } }) => ns === namespace && name === serviceaccount);
   };
   return defineEndpoint({
     path: "/api/v1/certificates/{namespace}/{serviceaccount}",
@@ -67,9 +93,9 @@ function identityEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): End
     schema: IdentityAnswer,
     read: async (parameters) => {
       const found = await find(parameters);
-      return found && toAnswer(found, mesh.proxies()).identities[0];
+      return found && toIdentity(found, holdersByAccount(mesh.proxies()));
     },
-    pem: async (parameters) => (await find(parameters))?.leaves[0]?.pem,
+    pem: async (parameters) => (await find(parameters))?.pem,
   });
 }
 
@@ -77,37 +103,55 @@ function listEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoin
   return defineEndpoint({
     path: "/api/v1/certificates",
     id: "listCertificates",
-    summary: "Roots of trust, and the certificate of each identity",
+    summary: "Who signs, the roots of trust, and the certificate of each identity",
     description:
-      "Of the replica that answers. Sorted by namespace and service account. As PEM: the roots, then each identity's chain. Private keys are never shown.",
+      "Of the replica that answers. Sorted by namespace and service account. As PEM: the roots, the intermediates, then each identity's chain. Private keys are never shown.",
     schemaName: "Certificates",
     schema: CertificatesAnswer,
     read: async () => toAnswer(await mesh.certificates(), mesh.proxies()),
     pem: async () => {
-      const { roots, leaves } = await mesh.certificates();
-      return [...roots, ...leaves].map(({ pem }) => pem).join("");
+      const { roots, intermediates, leaves } = await mesh.certificates();
+      return [...roots, ...intermediates, ...leaves].map(({ pem }) => pem).join("");
     },
   });
 }
 
 function toAnswer(
-  { roots, leaves }: CertificateInventory,
+  { roots, intermediates, leaves, providers }: CertificateInventory,
   proxies: readonly ProxyState[],
 ): v.InferOutput<typeof CertificatesAnswer> {
   const holders = holdersByAccount(proxies);
-  const sortedRoots = [...roots].sort((a, b) => compareText(a.facts.fingerprint, b.facts.fingerprint));
   const sortedLeaves = [...leaves].sort((a, b) => compareNames(a.serviceAccount, b.serviceAccount));
   return {
-    roots: sortedRoots.map(({ facts, signing }) => ({ ...toFacts(facts), signing })),
-    identities: sortedLeaves.map(({ serviceAccount, facts, root }) => ({
-      namespace: serviceAccount.namespace,
-      serviceAccount: serviceAccount.name,
-      ...toFacts(facts),
-      dnsNames: [...facts.dnsSans],
-      uris: [...facts.uriSans],
-      root,
-      heldBy: (holders.get(keyOf(serviceAccount)) ?? []).map(({ uuid }) => uuid).sort(compareText),
-    })),
+    providers: [...providers].sort((a, b) => compareText(a.name, b.name)).map(toProvider),
+    roots: [...roots].sort(byFingerprint).map(({ facts, signing }) => ({ ...toFacts(facts), signing })),
+    intermediates: [...intermediates].sort(byFingerprint).map(({ facts, root }) => ({ ...toFacts(facts), root })),
+    identities: sortedLeaves.map((leaf) => toIdentity(leaf, holders)),
+  };
+}
+
+function byFingerprint(a: { readonly facts: CertificateFacts }, b: { readonly facts: CertificateFacts }): number {
+  return compareText(a.facts.fingerprint, b.facts.fingerprint);
+}
+
+function toProvider({ name, signing, outage }: ProviderInfo): v.InferOutput<typeof ProviderAnswer> {
+  if (outage === undefined) return { name, signing };
+  const { since, lasted, kind, failures } = outage;
+  return { name, signing, outage: { since: toTimestamp(since), seconds: Math.round(lasted / 1000), kind, failures } };
+}
+
+function toIdentity(
+  { serviceAccount, facts, root }: CertificateInventory["leaves"][number],
+  holders: ReturnType<typeof holdersByAccount>,
+): v.InferOutput<typeof IdentityAnswer> {
+  return {
+    namespace: serviceAccount.namespace,
+    serviceAccount: serviceAccount.name,
+    ...toFacts(facts),
+    dnsNames: [...facts.dnsSans],
+    uris: [...facts.uriSans],
+    root,
+    heldBy: (holders.get(keyOf(serviceAccount)) ?? []).map(({ uuid }) => uuid).sort(compareText),
   };
 }
 

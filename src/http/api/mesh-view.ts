@@ -46,6 +46,13 @@ export interface CertificateInventory {
     /** The public key alone. */
     readonly jwk: PublicJwk;
   }[];
+  /** Between a root and the leaves that are in force, each once. */
+  readonly intermediates: readonly {
+    readonly facts: CertificateFacts;
+    /** The fingerprint of the root that it leads to. */
+    readonly root: string;
+    readonly pem: string;
+  }[];
   readonly leaves: readonly {
     readonly serviceAccount: ServiceAccountName;
     readonly facts: CertificateFacts;
@@ -54,6 +61,26 @@ export interface CertificateInventory {
     /** With the authorities between it and the root. */
     readonly pem: string;
   }[];
+  readonly providers: readonly ProviderInfo[];
+}
+
+/** Who signs for the mesh, as this replica reaches it. */
+export interface ProviderInfo {
+  /** Such as `builtin` or `vault`. */
+  readonly name: string;
+  /** New certificates of workloads come from it. */
+  readonly signing: boolean;
+  /** undefined while its last answer was a certificate. */
+  readonly outage:
+    | {
+        readonly since: Millis;
+        readonly lasted: Millis;
+        /** What the matter is, without a word of the provider's own. */
+        readonly kind: string;
+        /** In a row. */
+        readonly failures: number;
+      }
+    | undefined;
 }
 
 /** Everything is read anew for each answer. */

@@ -52,6 +52,7 @@ const facts = (fingerprint: string, name: string): CertificateFacts => ({
 });
 
 const ROOT_PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+const INTERMEDIATE_PEM = "-----BEGIN CERTIFICATE-----\nMAI=\n-----END CERTIFICATE-----\n";
 const LEAF_PEM = "-----BEGIN CERTIFICATE-----\nMAE=\n-----END CERTIFICATE-----\n";
 
 /** Levers that move nothing; each says that it did. */
@@ -103,6 +104,18 @@ export function sampleMesh(overrides: Partial<MeshView> = {}): MeshView {
           pem: ROOT_PEM,
           jwk: { kty: "EC", crv: "P-256", x: "eA", y: "eQ" },
         },
+      ],
+      intermediates: [
+        { facts: facts("e2", "issuing-b"), root: "ff", pem: INTERMEDIATE_PEM },
+        { facts: facts("e1", "issuing-a"), root: "ff", pem: INTERMEDIATE_PEM },
+      ],
+      providers: [
+        {
+          name: "vault",
+          signing: true,
+          outage: { since: Date.UTC(2026, 10, 23), lasted: 90_400, kind: "sealed", failures: 4 },
+        },
+        { name: "builtin", signing: false, outage: undefined },
       ],
       leaves: [
         {

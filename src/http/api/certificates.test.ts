@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Redacted } from "../../core/base/redacted.ts";
+import { sampleMesh } from "../testing/sample-mesh.ts";
+import { tokenAuthorizer } from "../token-authorizer.ts";
+import { apiRoutes } from "./api.ts";
+
+const get = async (path: string, accept = "application/json"): Promise<Response> =>
+  await apiRoutes({
+    mesh: sampleMesh(),
+    authorizer: tokenAuthorizer(new Redacted("t0ken"), "tester"),
+    hosts: [],
+    onError: (error) => assert.fail(error),
+    onAction() {},
+  }).request(path, { headers: { host: "localhost:9092", authorization: "Bearer t0ken", accept } });
+
+describe("GET /api/v1/certificates", () => {
+  it("lists the authorities between root and leaves, as certificates say of themselves", async () => {
+    const { intermediates } = await (await get("/api/v1/certificates")).json();
+    assert.deepEqual(
+      intermediates.map(({ fingerprint, subject, root }: Record<string, unknown>) => [fingerprint, subject, root]),
+      [
+        ["e1", "CN=issuing-a", "ff"],
+        ["e2", "CN=issuing-b", "ff"],
+      ],
+    );
+    assert.deepEqual(Object.keys(intermediates[0]), [
+      "serial",
+      "subject",
+      "issuer",
+      "notBefore",
+      "notAfter",
+      "keyAlgorithm",
+      "fingerprint",
+      "root",
+    ]);
+  });
+
+  it("says who signs, and since when one of them does not and why, in a word", async () => {
+    const { providers } = await (await get("/api/v1/certificates")).json();
+    assert.deepEqual(providers, [
+      { name: "builtin", signing: false },
+      {
+        name: "vault",
+        signing: true,
+        outage: { since: "2026-11-23T00:00:00.000Z", seconds: 90, kind: "sealed", failures: 4 },
+      },
+    ]);
+  });
+
+  it("gives the intermediates as PEM too, after the roots", async () => {
+    const answer = await get("/api/v1/certificates", "application/pem-certificate-chain");
+    const bodies = [...(await answer.text()).matchAll(/CERTIFICATE-----\n(\w+=*)\n/g)].map(([, body]) => body);
+    assert.deepEqual(bodies, ["MAA=", "MAI=", "MAI=", "MAE=", "MAE="]);
+  });
+
+  it("finds one identity in any place", async () => {
+    for (const account of ["shop/web", "books/api"]) {
+      const one = await (await get(`/api/v1/certificates/${account}`)).json();
+      assert.equal(`${one.namespace}/${one.serviceAccount}`, account);
+    }
+    assert.equal((await get("/api/v1/certificates/shop/api")).status, 404);
+  });
+});
