@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type RootRef, type RotationRecord, RotationRefused } from "./record.ts";
+import { type RootRef, type RotationRecord, RotationRefused, underWay } from "./record.ts";
 
 /** A root by its name, or by the name of what its key is kept in. */
 export interface RootName {
@@ -18,10 +18,7 @@ export function refuseIfInUse(record: RotationRecord, wanted: RootName): void {
   if (used === undefined) return;
   if (record.phase === "steady")
     throw new RotationRefused(`${wanted.name} is the mesh's root: rotate to another one first`);
-  const { from, to, phase } = record;
-  throw new RotationRefused(
-    `${wanted.name} is in use: a rotation from ${from.name} to ${to.name} is under way (${phase}): wait for its end`,
-  );
+  throw new RotationRefused(`${wanted.name} is in use: ${underWay(record)}: wait for its end`);
 }
 
 function isSame({ name, source }: RootRef, wanted: RootName): boolean {

@@ -93,12 +93,7 @@ export function start(
   to: RootRef,
   { now, until = "steady" }: { readonly now: Millis; readonly until?: MovingRecord["until"] },
 ): RotationRecord {
-  if (record.phase !== "steady") {
-    const { from, to: other } = record;
-    throw new RotationRefused(
-      `a rotation from ${from.name} to ${other.name} is under way (${record.phase}): wait for its end, or roll it back`,
-    );
-  }
+  if (record.phase !== "steady") throw new RotationRefused(`${underWay(record)}: wait for its end, or roll it back`);
   const { root: from, step, formerTrustDomains } = record;
   if (to.name === from.name) throw new RotationRefused(`${to.name} is the mesh's root already: name another one`);
   if (to.certificates.some((pem) => from.certificates.includes(pem)))
@@ -106,6 +101,11 @@ export function start(
       `${to.name} has the certificate of ${from.name}: give it a key and a certificate of its own`,
     );
   return { phase: "trusting", step: step + 1, since: now, formerTrustDomains, from, to, leaveBehind: false, until };
+}
+
+/** In words, for a refusal. */
+export function underWay({ from, to, phase }: MovingRecord): string {
+  return `a rotation from ${from.name} to ${to.name} is under way (${phase})`;
 }
 
 /** The next step forward. Whether it is time is judged elsewhere (`gate.ts`). */

@@ -99,7 +99,16 @@ export class Rotator {
   }
 
   /** Makes the new root, if none is named, and begins to trust it. Rejects with `RotationRefused` if it cannot be. */
-  async start({ to, trustDomain, until }: StartOptions): Promise<RotationRecord> {
+  async start(options: StartOptions): Promise<RotationRecord> {
+    try {
+      return await this.#start(options);
+    } catch (cause) {
+      await this.release();
+      throw cause;
+    }
+  }
+
+  async #start({ to, trustDomain, until }: StartOptions): Promise<RotationRecord> {
     const { opener, now } = this.#options;
     const { record } = this.#roots;
     // Asked first, so that no root is made in vain.
@@ -114,6 +123,11 @@ export class Rotator {
   /** A root with the certificates that it has. Rejects if it cannot sign. */
   complete(ref: RootRef): Promise<RootRef> {
     return this.#options.opener.complete(ref);
+  }
+
+  /** Closes roots that were opened in vain: the record does not name them. One that is asked for again is opened anew. */
+  release(): Promise<void> {
+    return this.#inTurn(async () => this.#options.opener.retain(this.#roots.record));
   }
 
   rollBack(): Promise<RotationRecord> {
