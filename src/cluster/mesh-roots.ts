@@ -13,6 +13,7 @@ import type { Rotator } from "../rotation/rotator.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
 import type { Chore } from "./chores.ts";
+import { ACCEPTED, rootObjectPath } from "./root-objects.ts";
 import { sourceFrom } from "./root-providers.ts";
 
 export interface MeshRootsOptions {
@@ -58,8 +59,7 @@ export function meshRoots({ client, namespace, rotator, certificates, now }: Mes
   async function tell({ meta }: MeshRootCertificate, status: object): Promise<void> {
     const text = JSON.stringify(status);
     if (written.get(meta.name) === text) return;
-    const group = "/apis/config.openservicemesh.io/v1alpha2";
-    const path = `${group}/namespaces/${namespace}/meshrootcertificates/${meta.name}/status`;
+    const path = `${rootObjectPath(namespace, meta.name)}/status`;
     await client.request({ method: "PATCH", path, body: { status } }).catch((cause: unknown) => {
       if (!hasStatus(cause, 404)) throw cause; // it was deleted meanwhile
     });
@@ -80,13 +80,14 @@ function statusOf({ meta, role }: MeshRootCertificate, record: RotationRecord, t
     status: is ? "True" : "False",
     reason,
     message,
+    observedGeneration: meta.generation,
   });
   const accepted = trouble === "" || role === "inactive";
   return {
     state: use,
     conditions: [
       condition("Ready", use !== "unused", use === "unused" ? "NotInUse" : "InUse"),
-      condition("Accepted", accepted, accepted ? "Accepted" : "CannotBeFollowed", accepted ? "" : trouble),
+      condition(ACCEPTED, accepted, accepted ? "Accepted" : "CannotBeFollowed", accepted ? "" : trouble),
       condition("ValidatingRollout", moving && record.phase === "trusting", record.phase),
       condition("IssuingRollout", moving && record.phase === "issuing", record.phase),
       condition("IssuingRollback", moving && record.phase === "returning", record.phase),

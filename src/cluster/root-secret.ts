@@ -55,6 +55,15 @@ export async function createRootSecret({ client, namespace, name, now }: RootSec
   return made;
 }
 
+/** @param uid - Of the very Secret that was looked at; another of its name stays. One that is gone is no error. */
+export async function deleteRootSecret({ client, namespace, name, uid }: RootSecretPlace & { readonly uid?: string }) {
+  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
+  const body = uid === undefined ? {} : { preconditions: { uid } };
+  await client.request({ method: "DELETE", path, body }).catch((cause: unknown) => {
+    if (!hasStatus(cause, 404)) throw cause;
+  });
+}
+
 async function manifest(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   root: RootMaterial,

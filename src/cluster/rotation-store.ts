@@ -10,6 +10,7 @@ import type { RootKeeper } from "../rotation/roots.ts";
 import { RecordConflict, type RecordStore, type StoredRecord } from "../rotation/rotator.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { randomHex } from "./root-choice.ts";
 import { createRootSecret, openRootSecret, ROOT_SECRET, readRootSecret } from "./root-secret.ts";
 
 type Client = Pick<KubernetesClient, "request">;
@@ -61,7 +62,7 @@ export function clusterRecordStore(
 export function secretKeeper({ client, namespace }: RotationPlace, now: () => Millis): RootKeeper {
   return {
     async create(trustDomain) {
-      const store = `${ROOT_SECRET}--${hexOf(crypto.getRandomValues(new Uint8Array(4)))}`;
+      const store = `${ROOT_SECRET}--${randomHex()}`;
       const { certificate } = await createRootSecret({ client, namespace, name: store, now: now() });
       return { name: store, source: { kind: "builtin", store }, trustDomain, certificates: [certificate] };
     },
@@ -97,8 +98,4 @@ function undefinedFor(status: number): (cause: unknown) => undefined {
   return (cause) => {
     if (!hasStatus(cause, status)) throw cause;
   };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -17,6 +17,7 @@ export interface FakeObject {
     readonly uid?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly resourceVersion?: string;
+    readonly generation?: number;
     readonly ownerReferences?: readonly unknown[];
   };
   readonly [field: string]: unknown;
@@ -62,8 +63,11 @@ export function matches(url: URL, { metadata }: FakeObject): boolean {
 /** The object that `patch` makes of `before`. */
 export function patched(before: FakeObject, patch: unknown, contentType: string): FakeObject {
   if (Array.isArray(patch)) {
-    const result = applyPatch(before, patch as Operation[], true, false);
-    return result.newDocument;
+    try {
+      return applyPatch(before, patch as Operation[], true, false).newDocument;
+    } catch (cause) {
+      throw new Refused(422, "Invalid", `the server rejected our request: ${String(cause)}`);
+    }
   }
   if (!contentType.startsWith("application/merge-patch")) throw new Refused(415, "UnsupportedMediaType", contentType);
   return merge(before, patch) as FakeObject;

@@ -152,7 +152,11 @@ export class FakeApiServer {
     const key = keyOf(object);
     const before = collection.objects.get(key);
     const uid = before?.metadata.uid ?? `uid-${++this.#uid}`;
-    const stored = { ...object, metadata: { ...object.metadata, uid, resourceVersion: String(++this.#version) } };
+    const resourceVersion = String(++this.#version);
+    const stored = {
+      ...object,
+      metadata: { ...object.metadata, ...generationOf(before, object), uid, resourceVersion },
+    };
     collection.objects.set(key, stored);
     this.#tell(collection, { at: this.#version, type: before === undefined ? "ADDED" : "MODIFIED", object: stored });
     return stored;
@@ -170,6 +174,11 @@ export class FakeApiServer {
 
   get(path: string | undefined, key: string): FakeObject | undefined {
     return this.#collection(path).objects.get(key);
+  }
+
+  /** Of all namespaces. */
+  all(path: string): readonly FakeObject[] {
+    return [...this.#collection(path).objects.values()];
   }
 
   /** Forgets all changes up to now: older versions are 410. */
@@ -320,6 +329,16 @@ export class FakeApiServer {
     const path = pathname.slice(0, end);
     return [this.#collections.has(path) ? path : undefined, `/${pathname.slice(end + 1)}`];
   }
+}
+
+/** Counts changes of `spec`; kinds without one have none. */
+function generationOf(
+  before: FakeObject | undefined,
+  { spec, metadata }: FakeObject,
+): { readonly generation?: number } {
+  if (spec === undefined) return {};
+  const last = before?.metadata.generation ?? metadata.generation ?? 0;
+  return { generation: JSON.stringify(before?.["spec"]) === JSON.stringify(spec) ? last : last + 1 };
 }
 
 /** As the API server keeps it: `stringData` becomes `data`. */
