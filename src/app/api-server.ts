@@ -3,8 +3,11 @@
  *
  * @module
  */
+
+import { setTimeout as delay } from "node:timers/promises";
 import { Hono } from "hono";
 import { createInventory } from "../ca/inventory.ts";
+import { type RootLevers, rootLevers } from "../cluster/root-levers.ts";
 import type { Millis } from "../core/base/millis.ts";
 import type { AuditRecord } from "../http/api/action.ts";
 import { apiRoutes } from "../http/api/api.ts";
@@ -46,7 +49,7 @@ export async function serveApi(options: ApiServerOptions): Promise<ServerHandle>
     replicas,
     sources: () => source.status(),
     certificates: createInventory(plane),
-    rotation: rotationLevers(plane.rotation, () => ruledByObjects(plane, meshNamespace)),
+    rotation: rotationLevers(plane.rotation, rootsOf(options)),
   });
   const authorizer = kubernetesAuthorizer({ post: (path, body) => client.request({ method: "POST", path, body }) });
   const app = new Hono()
@@ -56,10 +59,15 @@ export async function serveApi(options: ApiServerOptions): Promise<ServerHandle>
   return { drain: () => server.drain(), stop: () => server.stop(GRACE) };
 }
 
-function ruledByObjects(plane: ControlPlane, namespace: string): string | undefined {
-  const found = meshRootsIn(plane, namespace) ?? [];
-  if (found.length === 0) return undefined;
-  return "the roots of this mesh are its MeshRootCertificates: create one with role passive, then make it active and the old one passive";
+function rootsOf({ client, plane, meshNamespace: namespace }: ApiServerOptions): RootLevers {
+  return rootLevers({
+    client,
+    namespace,
+    rotator: plane.rotation.rotator,
+    byRoles: () => meshRootsIn(plane, namespace) !== undefined,
+    now: () => Date.now(),
+    pause: (time) => delay(time),
+  });
 }
 
 /** The names of the Service, as a pod may spell them. */

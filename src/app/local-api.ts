@@ -14,6 +14,7 @@ import { apiDoor } from "../local/cluster/state-dir.ts";
 import { startHttpServer } from "../platform/http-server.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { fileRoots, rootFolder } from "./rotation-files.ts";
 import { rotationLevers } from "./rotation-levers.ts";
 import { BUILD } from "./version.ts";
 
@@ -33,7 +34,7 @@ export async function serveLocalApi(stateDir: string, plane: ControlPlane, log: 
     replicas: () => [{ name: "local", leader: true, self: true }],
     sources: () => [],
     certificates: createInventory(plane),
-    rotation: rotationLevers(plane.rotation),
+    rotation: rotationLevers(plane.rotation, fileRoots(rootFolder(stateDir), plane.rotation.rotator)),
   });
   const app = apiRoutes({
     mesh,

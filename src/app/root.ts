@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromSecretData, makeRoot, type RootMaterial, toSecretData } from "../ca/providers/builtin.ts";
 
@@ -28,6 +28,15 @@ export async function openRoot(folder: string, { make = true } = {}): Promise<Ro
     renameSync(`${path}.new`, path);
   }
   return root;
+}
+
+/** The certificate first: without it, what is left after a crash is no root. @returns the files that are gone. */
+export function removeRoot(folder: string): readonly string[] {
+  const files = ["ca.crt", "private.key", "expiration"]
+    .map((name) => join(folder, name))
+    .filter((path) => existsSync(path));
+  for (const path of files) rmSync(path);
+  return files;
 }
 
 function readRoot(folder: string): RootMaterial | undefined {

@@ -4,19 +4,28 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { proveRoot } from "../ca/proof.ts";
 import { openBuiltin } from "../ca/providers/builtin.ts";
 import type { Millis } from "../core/base/millis.ts";
-import { parseRecord, type RotationRecord, steadyOn } from "../rotation/record.ts";
+import { refuseIfInUse } from "../rotation/in-use.ts";
+import { parseRecord, type RotationRecord, RotationRefused, steadyOn } from "../rotation/record.ts";
 import { type RootKeeper, RootOpener } from "../rotation/roots.ts";
 import { RecordConflict, type RecordStore, Rotator } from "../rotation/rotator.ts";
-import { openRoot } from "./root.ts";
+import { openRoot, removeRoot } from "./root.ts";
+import type { RootWays } from "./rotation-levers.ts";
 
 /** The root that a mesh starts with: the folder itself. */
 const FIRST = "osm-ca-bundle";
+/** Names that are given here: a name from outside must not lead to another folder. */
+const MADE_HERE = /^osm-ca-bundle(?:--[0-9a-f]{8})?$/;
 const now = (): Millis => Date.now();
+
+/** Where a mesh on one machine keeps its roots. */
+export function rootFolder(stateDir: string): string {
+  return join(stateDir, "ca");
+}
 
 /** Opens the mesh's roots, making the first if there is none. Rejects if one that has to sign cannot be read. */
 export async function openRotation(folder: string, trustDomain: string): Promise<Rotator> {
@@ -33,18 +42,50 @@ export async function openRotation(folder: string, trustDomain: string): Promise
   return rotator;
 }
 
+/** Levers of a mesh whose roots are in `folder`. */
+export function fileRoots(folder: string, rotator: Rotator): RootWays {
+  return {
+    async start({ trustDomain, provider, meshRootCertificate, name }) {
+      if (provider !== undefined)
+        throw new RotationRefused(
+          "a mesh on one machine signs with roots of its own: leave the provider out, or rotate in a cluster",
+        );
+      if ((meshRootCertificate ?? name) !== undefined)
+        throw new RotationRefused(
+          "a mesh on one machine keeps its roots in files: leave MeshRootCertificates and their names out",
+        );
+      return rotator.start(trustDomain === undefined ? {} : { trustDomain });
+    },
+    rollBack: () => rotator.rollBack(),
+    async forget(root) {
+      await rotator.refresh();
+      refuseIfInUse(rotator.roots().record, { name: root, store: root });
+      const removed = MADE_HERE.test(root) ? removeRoot(folderOf(folder, root)) : [];
+      if (removed.length === 0)
+        throw new RotationRefused(
+          `there is no root ${root} in ${folder}: \`osm certificate status\` names those in use`,
+        );
+      if (root !== FIRST) rmSync(folderOf(folder, root), { recursive: true });
+      return removed;
+    },
+  };
+}
+
+function folderOf(folder: string, store: string): string {
+  return store === FIRST ? folder : join(folder, "roots", store);
+}
+
 function fileKeeper(folder: string): RootKeeper {
-  const folderOf = (store: string): string => (store === FIRST ? folder : join(folder, "roots", store));
   return {
     async create(trustDomain) {
       const store = `${FIRST}--${randomBytes(4).toString("hex")}`;
-      const { certificate } = await openRoot(folderOf(store));
+      const { certificate } = await openRoot(folderOf(folder, store));
       return { name: store, source: { kind: "builtin", store }, trustDomain, certificates: [certificate] };
     },
     async open({ name, source }) {
       if (source.kind !== "builtin") throw new Error(`the root ${name} is of ${source.kind}, which is for clusters`);
       // A root that is lost must not be made anew under its old name: nobody would trust it.
-      return openBuiltin(await openRoot(folderOf(source.store), { make: source.store === FIRST }), now);
+      return openBuiltin(await openRoot(folderOf(folder, source.store), { make: source.store === FIRST }), now);
     },
   };
 }

@@ -26,7 +26,7 @@ import { keepGatewayFiles } from "./gateway-files.ts";
 import { imagesFrom } from "./images.ts";
 import { serveLocalApi } from "./local-api.ts";
 import { openPodCredentials } from "./pod-credentials.ts";
-import { openRotation } from "./rotation-files.ts";
+import { openRotation, rootFolder } from "./rotation-files.ts";
 import { BUILD } from "./version.ts";
 
 /**
@@ -122,8 +122,4 @@ function proxyStates({ engine, leaves }: ControlPlane): readonly ProxyState[] {
 async function build({ stateDir, listen }: ControlPlaneOptions): Promise<ControlPlane> {
   const rotator = await openRotation(rootFolder(stateDir), DEFAULT_MESH.trustDomain);
   return createControlPlane({ settings: DEFAULT_MESH, rotator, address: listen, log: createLogger() });
-}
-
-function rootFolder(stateDir: string): string {
-  return join(stateDir, "ca");
 }

@@ -8,6 +8,7 @@ import { accepts } from "hono/accepts";
 import * as v from "valibot";
 import type { Millis } from "../../core/base/millis.ts";
 import { isRecord } from "../../core/model/fields.ts";
+import { issueMessage, issuePath, pathText } from "../../core/model/issues.ts";
 import { type Authorizer, requireToken, userOf } from "../authorization.ts";
 import { readJson } from "../body.ts";
 import { answerProblems, problem } from "../problem.ts";
@@ -19,7 +20,8 @@ import { findingsEndpoint } from "./findings.ts";
 import type { MeshView } from "./mesh-view.ts";
 import { type ApiParts, openApiDocument, PEM_TYPE } from "./openapi.ts";
 import { proxyEndpoints } from "./proxies.ts";
-import { rotationActions, rotationEndpoint } from "./rotation.ts";
+import { rotationEndpoint } from "./rotation.ts";
+import { rotationActions } from "./rotation-levers.ts";
 import { statusEndpoint } from "./status.ts";
 import { trustBundleEndpoint } from "./trust-bundle.ts";
 
@@ -46,7 +48,7 @@ export function apiParts(mesh: MeshView): ApiParts {
     ...proxyEndpoints(mesh),
     ...certificateEndpoints(mesh),
     trustBundleEndpoint(mesh),
-    rotationEndpoint(mesh.rotation),
+    rotationEndpoint(() => mesh.rotation.state()),
     findingsEndpoint(mesh),
   ];
   return { endpoints, actions: rotationActions(mesh.rotation) };
@@ -90,7 +92,7 @@ function serveAction(app: Hono, action: Action, tell: ApiDeps["onAction"]): void
     // A list would pass for an object without fields.
     if (!isRecord(body.value)) return problem(400, "the body must be a JSON object");
     const parsed = v.safeParse(action.body, body.value);
-    if (!parsed.success) return problem(400, `the body: ${issueText(parsed.issues[0])}`);
+    if (!parsed.success) return problem(400, `in the body, ${issueText(parsed.issues[0])}`);
     const result = await runAudited(action, { user: userOf(c), body: parsed.output }, tell);
     if (!result.ok) return problem(409, result.reason);
     return new Response(JSON.stringify(result.answer), { headers: { "content-type": JSON_TYPE } });
@@ -122,7 +124,9 @@ async function readBody(c: Context): ReturnType<typeof readJson> {
 }
 
 function issueText(issue: v.BaseIssue<unknown>): string {
-  return `${v.getDotPath(issue) ?? "it"}: ${issue.message}`;
+  const path = pathText(issuePath(issue));
+  if (issue.type === "strict_object") return `${path} ${issue.expected === "never" ? "is no field" : "is required"}`;
+  return `${path} ${issue.type === "partial_check" ? issue.message : issueMessage(issue)}`;
 }
 
 /** Of the types that are offered, the one that is wanted most; the first if nothing is said. */

@@ -9,7 +9,7 @@ import type { Millis } from "../../core/base/millis.ts";
 import type { Engine, ProxyState } from "../../engine/engine.ts";
 import type { VersionInfo } from "../health.ts";
 import type { SourceState } from "../source-state.ts";
-import type { RotationLevers } from "./rotation.ts";
+import type { RotationLevers } from "./rotation-levers.ts";
 import type { PublicJwk } from "./trust-bundle.ts";
 
 /** `unknown` before the first compile. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { toJsonSchema } from "@valibot/to-json-schema";
-import type * as v from "valibot";
+import { type ConversionConfig, toJsonSchema } from "@valibot/to-json-schema";
+import * as v from "valibot";
 import { PROBLEM_TITLES, Problem, type ProblemStatus } from "../problem.ts";
 import type { Action } from "./action.ts";
 import type { Endpoint, EndpointText } from "./endpoint.ts";
@@ -16,7 +16,7 @@ const BODY_REFUSALS: readonly ProblemStatus[] = [408, 409, 413, 415];
 export const PEM_TYPE = "application/pem-certificate-chain";
 
 export function openApiDocument({ endpoints, actions }: ApiParts, version: string): object {
-  const named = endpoints.map(({ schemaName, schema }) => [schemaName, jsonSchemaOf(schema)]);
+  const named = [...endpoints, ...actions].map(({ schemaName, schema }) => [schemaName, jsonSchemaOf(schema)]);
   return {
     openapi: "3.1.0",
     info: {
@@ -44,8 +44,9 @@ export interface ApiParts {
 
 /** A POST: what it takes, and what more can be said to it. */
 function postOf(action: Action): object {
-  const schema = jsonSchemaOf(action.body);
-  const requestBody = { required: false, content: { "application/json": { schema } } };
+  const schema = bodySchemaOf(action.body);
+  const required = !v.is(action.body, {});
+  const requestBody = { required, content: { "application/json": { schema } } };
   return { ...operationOf({ ...action, refusals: BODY_REFUSALS }), requestBody };
 }
 
@@ -78,7 +79,18 @@ function refTo(name: string): object {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-function jsonSchemaOf(schema: v.GenericSchema): object {
-  const { $schema: _, ...rest } = toJsonSchema(schema, { target: "draft-2020-12", typeMode: "output" });
+function jsonSchemaOf(schema: v.GenericSchema, config: ConversionConfig = {}): object {
+  const { $schema: _, ...rest } = toJsonSchema(schema, { ...config, target: "draft-2020-12", typeMode: "output" });
   return rest;
+}
+
+/** What the model checks by functions can be said in words alone. */
+function bodySchemaOf(body: v.GenericSchema): object {
+  return jsonSchemaOf(body, {
+    ignoreActions: ["check", "partial_check", "raw_transform", "transform"],
+    overrideSchema: ({ valibotSchema }) =>
+      valibotSchema.type === "custom" && "message" in valibotSchema && typeof valibotSchema.message === "string"
+        ? { description: valibotSchema.message }
+        : undefined,
+  });
 }

@@ -1,11 +1,10 @@
 /**
- * `/api/v1/rotation`: how far the change of the mesh's root is, and its three levers.
+ * `/api/v1/rotation`: how far the change of the mesh's root is.
  *
  * @module
  */
 import * as v from "valibot";
 import type { Millis } from "../../core/base/millis.ts";
-import { type Action, defineAction } from "./action.ts";
 import { defineEndpoint, type Endpoint } from "./endpoint.ts";
 import { Count, Timestamp, toTimestamp } from "./fields.ts";
 
@@ -39,21 +38,9 @@ export interface RotationState {
   readonly laggards: readonly LaggardState[];
 }
 
-/** What a lever did, or why not. */
-export type LeverResult =
-  | { readonly ok: true; readonly state: RotationState }
-  | { readonly ok: false; readonly reason: string };
-
-export interface RotationLevers {
-  state(): RotationState;
-  start(options: { readonly trustDomain?: string }): Promise<LeverResult>;
-  rollBack(): Promise<LeverResult>;
-  finish(): Promise<LeverResult>;
-}
-
 const RootAnswer = v.object({ name: v.string(), provider: v.string(), trustDomain: v.string() });
 
-const RotationAnswer = v.object({
+export const RotationAnswer = v.object({
   phase: v.pipe(
     v.picklist(["steady", "trusting", "issuing", "returning"]),
     v.description(
@@ -84,12 +71,12 @@ const RotationAnswer = v.object({
     v.description("Who holds the phase back, and why; at most 1000"),
   ),
 });
-type RotationAnswer = v.InferOutput<typeof RotationAnswer>;
+export type RotationAnswer = v.InferOutput<typeof RotationAnswer>;
 
 /** Each is two lines of a terminal; an answer of more helps nobody. */
 const MOST_LAGGARDS = 1000;
 
-export function rotationEndpoint({ state }: Pick<RotationLevers, "state">): Endpoint {
+export function rotationEndpoint(state: () => RotationState): Endpoint {
   return defineEndpoint({
     path: "/api/v1/rotation",
     id: "getRotation",
@@ -98,65 +85,21 @@ export function rotationEndpoint({ state }: Pick<RotationLevers, "state">): Endp
       "Who has not accepted what the phase is about is named. Proxies of other replicas are counted by what those replicas told.",
     schemaName: "Rotation",
     schema: RotationAnswer,
-    read: () => toAnswer(state()),
+    read: () => toRotationAnswer(state()),
   });
 }
 
-const StartBody = v.strictObject({
-  trustDomain: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(
-        /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/,
-        "a trust domain such as cluster.local",
-      ),
-      v.maxLength(128),
-      v.description("Of the new root; the mesh's own by default"),
-    ),
-  ),
-});
-const NoBody = v.strictObject({});
-
-export function rotationActions(levers: RotationLevers): readonly Action[] {
-  const common = { schemaName: "Rotation", schema: RotationAnswer } as const;
-  const run = async (result: Promise<LeverResult>) => {
-    const done = await result;
-    return done.ok ? { ok: true as const, answer: toAnswer(done.state) } : done;
-  };
-  return [
-    defineAction({
-      ...common,
-      path: "/api/v1/rotation/start",
-      id: "startRotation",
-      summary: "Make a new root of trust and move the mesh to it",
-      description:
-        "Goes on by itself, each phase when every proxy has accepted the one before. 409 while another is under way.",
-      body: StartBody,
-      run: ({ trustDomain }) => run(levers.start(trustDomain === undefined ? {} : { trustDomain })),
-    }),
-    defineAction({
-      ...common,
-      path: "/api/v1/rotation/rollback",
-      id: "rollBackRotation",
-      summary: "Go back to the old root",
-      description: "Until the old root is dropped. 409 if no rotation is under way.",
-      body: NoBody,
-      run: () => run(levers.rollBack()),
-    }),
-    defineAction({
-      ...common,
-      path: "/api/v1/rotation/finish",
-      id: "finishRotation",
-      summary: "Do not wait for proxies that are not connected",
-      description:
-        "For the phase that it is in. A connected proxy is waited for all the same; those left behind get the rest when they return.",
-      body: NoBody,
-      run: () => run(levers.finish()),
-    }),
-  ];
-}
-
-function toAnswer({ phase, step, since, from, to, until, proxies, passed, laggards }: RotationState): RotationAnswer {
+export function toRotationAnswer({
+  phase,
+  step,
+  since,
+  from,
+  to,
+  until,
+  proxies,
+  passed,
+  laggards,
+}: RotationState): RotationAnswer {
   return {
     phase,
     step,

@@ -6,7 +6,8 @@
 import { finding } from "../../core/base/finding.ts";
 import type { ProxyState } from "../../engine/engine.ts";
 import type { CertificateFacts, MeshView } from "../api/mesh-view.ts";
-import type { RotationLevers, RotationState } from "../api/rotation.ts";
+import type { RotationState } from "../api/rotation.ts";
+import type { RotationLevers } from "../api/rotation-levers.ts";
 
 export const WEB_UUID = "11111111-1111-4111-8111-111111111111";
 export const API_UUID = "22222222-2222-4222-8222-222222222222";
@@ -72,7 +73,8 @@ export function sampleRotation(overrides: Partial<RotationLevers> = {}): Rotatio
     ],
   };
   const done = async () => ({ ok: true as const, state });
-  return { state: () => state, start: done, rollBack: done, finish: done, ...overrides };
+  const forget = async (root: string) => ({ ok: true as const, state: [`Secret osm-system/${root}`] });
+  return { state: () => state, start: done, rollBack: done, finish: done, forget, ...overrides };
 }
 
 const about = { kind: "TrafficTarget", namespace: "shop", name: "web" };
