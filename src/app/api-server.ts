@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import { setTimeout as delay } from "node:timers/promises";
 import { Hono } from "hono";
 import { createInventory } from "../ca/inventory.ts";

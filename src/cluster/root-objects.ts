@@ -113,7 +113,7 @@ async function trouble(name: string, generation: number, { client, namespace }: 
 }
 
 async function remove(name: string, { client, namespace }: RootPlace): Promise<void> {
-  await client.request({ method: "DELETE", path: rootObjectPath(namespace, name), body: {} }).catch(ignoreMissing);
+  await client.request({ method: "DELETE", path: rootObjectPath(namespace, name) }).catch(ignoreMissing);
 }
 
 /** Asks again for a moment where the webhook says no: it may not have heard of the step before. */

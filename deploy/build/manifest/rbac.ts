@@ -67,12 +67,16 @@ export const CLUSTER_RULES: readonly Rule[] = [
 /** Its own namespace. */
 export const NAMESPACE_RULES: readonly Rule[] = [
   { apiGroups: ["config.openservicemesh.io"], resources: ["meshconfigs"], verbs: ["create", "get", ...READ] },
-  { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates"], verbs: ["create", "get", ...READ] },
+  // `osm certificate rotate`, `rollback` and `forget` write roles, as an operator would.
+  {
+    apiGroups: ["config.openservicemesh.io"],
+    resources: ["meshrootcertificates"],
+    verbs: ["create", "delete", "get", "patch", ...READ],
+  },
   { apiGroups: ["config.openservicemesh.io"], resources: ["meshrootcertificates/status"], verbs: WRITE },
   // A name cannot limit `create`: the object has none yet when it is decided.
-  // Roots that a rotation makes have names of their own.
-  // So has the Secret with a token for Vault.
-  { apiGroups: [""], resources: ["secrets"], verbs: ["create", "get"] },
+  // Roots that a rotation makes have names of their own, also once they are forgotten. So has a token for Vault.
+  { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete", "get"] },
   { apiGroups: [""], resources: ["secrets"], resourceNames: [CA_SECRET], verbs: ["get", ...READ, ...WRITE] },
   // Certificates of its servers, for a start while another authority is away.
   { apiGroups: [""], resources: ["secrets"], resourceNames: Object.values(SERVER_SECRETS), verbs: WRITE },
