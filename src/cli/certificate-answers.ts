@@ -25,7 +25,17 @@ export const Identity = v.object({
   heldBy: v.array(v.string()),
 });
 export type Identity = v.InferOutput<typeof Identity>;
-export const Certificates = v.object({ roots: v.array(Root), identities: v.array(Identity) });
+const Provider = v.object({
+  name: v.string(),
+  signing: v.boolean(),
+  outage: v.optional(v.object({ since: v.string(), seconds: v.number(), kind: v.string() })),
+});
+export const Certificates = v.object({
+  providers: v.array(Provider),
+  roots: v.array(Root),
+  intermediates: v.array(v.object({ ...Certificate, root: v.string() })),
+  identities: v.array(Identity),
+});
 export type Certificates = v.InferOutput<typeof Certificates>;
 
 const NamedRoot = v.object({ name: v.string(), provider: v.string(), trustDomain: v.string() });

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { type ApiFlags, apiClient, apiOptions } from "./api-client.ts";
 import { Certificates, Identity, RotationAnswer } from "./certificate-answers.ts";
 import { rotateCommand, rotationLines } from "./certificate-rotate.ts";
-import { tableLines } from "./table.ts";
+import { ageText, tableLines } from "./table.ts";
 
 interface OutputFlags extends ApiFlags {
   readonly output: "text" | "json" | "pem";
@@ -48,7 +48,7 @@ function outputOption(choices: readonly string[]): Option {
 
 function listCommand(): Command {
   return withApi(new Command("list"))
-    .description("the roots, and the certificate of each identity")
+    .description("who signs, the roots, and the certificate of each identity")
     .addOption(outputOption(["text", "json", "pem"]))
     .action(async ({ output, ...flags }: OutputFlags) => {
       const client = apiClient(flags);
@@ -94,8 +94,16 @@ function leverCommand(lever: "rollback" | "finish", description: string): Comman
     });
 }
 
-export function listLines({ roots, identities }: Certificates, now: number): readonly string[] {
+export function listLines(
+  { providers, roots, intermediates, identities }: Certificates,
+  now: number,
+): readonly string[] {
   return [
+    ...tableLines(
+      ["PROVIDER", "SIGNS", "STATE"],
+      providers.map(({ name, signing, outage }) => [name, signing ? "yes" : "no", stateText(outage)]),
+    ),
+    "",
     ...tableLines(
       ["ROOT", "SUBJECT", "KEY", "SIGNS", "ENDS IN"],
       roots.map(({ fingerprint, subject, keyAlgorithm, signing, notAfter }) => [
@@ -107,6 +115,7 @@ export function listLines({ roots, identities }: Certificates, now: number): rea
       ]),
     ),
     "",
+    ...intermediateLines(intermediates, now),
     ...tableLines(
       ["NAMESPACE", "ACCOUNT", "SERIAL", "ROOT", "ENDS IN", "HELD BY"],
       identities.map(({ namespace, serviceAccount, serial, root, notAfter, heldBy }) => [
@@ -119,6 +128,22 @@ export function listLines({ roots, identities }: Certificates, now: number): rea
       ]),
     ),
   ];
+}
+
+/** Most meshes have none. */
+function intermediateLines(intermediates: Certificates["intermediates"], now: number): readonly string[] {
+  if (intermediates.length === 0) return [];
+  const rows = intermediates.map(({ fingerprint, subject, root, notAfter }) => [
+    fingerprint.slice(0, SHORT),
+    subject,
+    root.slice(0, SHORT),
+    endText(notAfter, now),
+  ]);
+  return [...tableLines(["INTERMEDIATE", "SUBJECT", "ROOT", "ENDS IN"], rows), ""];
+}
+
+function stateText(outage: Certificates["providers"][number]["outage"]): string {
+  return outage === undefined ? "ok" : `gives no certificates for ${ageText(outage.seconds * 1000)} (${outage.kind})`;
 }
 
 /** Digits of a serial number or fingerprint that a table has room for. */
