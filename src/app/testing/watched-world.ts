@@ -1,62 +1,29 @@
 /**
  * A whole control plane under a clock that is moved by hand: its certificates come from another authority, which can be
- * switched off, and its proxies are real xDS clients, which can be made to hang.
+ * switched off, and its proxies are real xDS clients, which can be made to hang. A new root is of its own.
  *
  * @module
  */
 import { createServer } from "node:net";
 import { Connection, DeltaStream, eventually } from "../../../test/support/xds-client.ts";
-import { proveRoot } from "../../ca/proof.ts";
 import type { CertificateProvider } from "../../ca/provider.ts";
 import { makeRoot, openBuiltin } from "../../ca/providers/builtin.ts";
-import { openRemote, type RemoteSigner } from "../../ca/providers/remote.ts";
-import { ProviderUnavailable } from "../../ca/providers/unavailable.ts";
-import { HandClock, seeded } from "../../ca/testing/leaf-rig.ts";
+import { HandClock } from "../../ca/testing/leaf-rig.ts";
 import { EventLog } from "../../cluster/testing/event-log.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../../core/base/identity.ts";
 import { healthRoutes } from "../../http/health.ts";
 import { judgeHealth } from "../../http/readiness.ts";
-import { steadyOn } from "../../rotation/record.ts";
-import { RootOpener } from "../../rotation/roots.ts";
-import { type RecordStore, Rotator } from "../../rotation/rotator.ts";
 import { type ControlPlane, type ControlPlaneInput, createControlPlane, DEFAULT_MESH } from "../control-plane.ts";
 import { metricsOf } from "../metrics.ts";
 import type { RotationCompany } from "../rotation.ts";
 import { tellOfCertificates } from "../telling.ts";
+import { openRotator, SwitchedSigner } from "./switched-authority.ts";
 
 const HOUR = 3_600_000;
 const MONITORED = { "openservicemesh.io/monitored-by": "osm" };
 /** Of alarms, and of providers. */
 const TELLERS = 2;
-const SILENT = { debug() {}, info() {}, error() {}, setLevel() {} };
-
-/** An authority as Vault is one: asked for each certificate, and sometimes away. Its key is in this process. */
-export class SwitchedSigner implements RemoteSigner {
-  readonly name = "vault";
-  readonly what = "Vault at https://vault.test";
-  readonly chainWayOut = "none is needed";
-  away = false;
-  asked = 0;
-  readonly #authority: CertificateProvider;
-
-  constructor(authority: CertificateProvider) {
-    this.#authority = authority;
-  }
-
-  async sign(request: Parameters<RemoteSigner["sign"]>[0]) {
-    this.asked += 1;
-    if (this.away) {
-      const told = { provider: this.what, kind: "sealed", detail: "token s.secret", wayOut: "unseal it" } as const;
-      throw new ProviderUnavailable(told);
-    }
-    const { chain } = await this.#authority.issue(request);
-    const [certificate, ...issuers] = chain;
-    return { certificate, issuers: [...issuers, ...this.#authority.trustBundle()] };
-  }
-
-  moreIssuers = async (): Promise<readonly string[]> => [];
-  close(): void {}
-}
+const SILENT = { info() {}, error() {}, setLevel() {} };
 
 /** What a proxy has of its control plane. */
 export interface WorldProxy {
@@ -130,7 +97,7 @@ export class WatchedWorld {
   async connect(...accounts: readonly string[]): Promise<readonly WorldProxy[]> {
     const { engine } = this.plane;
     engine.sink.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", labels: MONITORED } });
-    for (const [i, account] of accounts.entries()) engine.sink.apply(podOf(account, i));
+    for (const one of accounts.flatMap(workloadOf)) engine.sink.apply(one);
     engine.sink.synced();
     await engine.loop.ready;
     await this.plane.listen();
@@ -229,7 +196,7 @@ export class WatchedWorld {
     });
     this.#connections.add(connection);
     const stream = new DeltaStream(connection);
-    stream.send("secret", { resourceNamesSubscribe: ["service-cert"] });
+    stream.send("secret", { resourceNamesSubscribe: ["service-cert", "root-cert-for-mtls-inbound"] });
     this.#willing.add(account);
     void acceptAll(stream, () => this.#willing.has(account));
     return {
@@ -257,35 +224,32 @@ async function acceptAll(stream: DeltaStream, isWilling: () => boolean): Promise
   }
 }
 
-async function openRotator(signer: RemoteSigner, clock: HandClock): Promise<Rotator> {
-  const trustDomain = DEFAULT_TRUST_DOMAIN;
-  const store: RecordStore = { read: async () => undefined, write: async () => "1" };
-  const keeper = {
-    create: () => Promise.reject(new Error("the key is elsewhere")),
-    open: () => openRemote({ signer, trustDomain, clock, random: seeded(1), onOutage: () => {} }),
-  };
-  const first = { name: "vault", source: { kind: "vault" as const, settings: {} }, trustDomain, certificates: [] };
-  const opener = new RootOpener(
-    keeper,
-    () => clock.now(),
-    (authority) => proveRoot(authority, []),
-  );
-  return Rotator.open({ store, opener, initial: steadyOn(first, 0), now: () => clock.now() });
-}
-
 function uuidOf(index: number): string {
   return `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
 }
 
-function podOf(account: string, index: number): unknown {
-  const labels = { "osm-proxy-uuid": uuidOf(index) };
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { namespace: "shop", name: `${account}-1`, labels },
-    spec: { serviceAccountName: account, containers: [{ name: "main" }] },
-    status: { phase: "Running", podIP: `10.0.0.${index + 1}` },
-  };
+/** A pod behind a Service: a proxy that serves nobody needs no certificate. */
+function workloadOf(account: string, index: number): readonly unknown[] {
+  const labels = { app: account, "osm-proxy-uuid": uuidOf(index) };
+  const [ip, ports] = [`10.0.0.${index + 1}`, [{ name: "http", port: 80 }]];
+  const pod = { namespace: "shop", name: `${account}-1` };
+  const service = { namespace: "shop", name: account };
+  return [
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { ...pod, labels },
+      spec: { serviceAccountName: account, containers: [{ name: "main" }] },
+      status: { phase: "Running", podIP: ip },
+    },
+    { apiVersion: "v1", kind: "Service", metadata: service, spec: { selector: { app: account }, ports } },
+    {
+      apiVersion: "v1",
+      kind: "Endpoints",
+      metadata: service,
+      subsets: [{ addresses: [{ ip, targetRef: { kind: "Pod", ...pod } }], ports }],
+    },
+  ];
 }
 
 async function freePort(): Promise<number> {
