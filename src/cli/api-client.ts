@@ -49,6 +49,8 @@ interface Answer {
 }
 
 const TIMEOUT: Millis = 30_000;
+/** A lever may have another authority sign first, and wait for the replica that leads. */
+const LEVER_TIMEOUT: Millis = 150_000;
 const JSON_TYPE = "application/json";
 const Refusal = v.object({ detail: v.string() });
 
@@ -131,7 +133,8 @@ function exchange(
     authorization: `Bearer ${token}`,
     ...(body === undefined ? {} : { "content-type": JSON_TYPE, "content-length": String(Buffer.byteLength(body)) }),
   };
-  const outgoing = request({ ...where, method, path, headers, agent: false, timeout: TIMEOUT }, (response) => {
+  const timeout = method === "POST" ? LEVER_TIMEOUT : TIMEOUT;
+  const outgoing = request({ ...where, method, path, headers, agent: false, timeout }, (response) => {
     const chunks: Buffer[] = [];
     response.on("data", (chunk: Buffer) => chunks.push(chunk));
     response.on("error", reject);
@@ -139,7 +142,7 @@ function exchange(
       resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
     );
   });
-  outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${TIMEOUT} ms`)));
+  outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeout} ms`)));
   outgoing.on("error", reject);
   outgoing.end(body);
   return promise;

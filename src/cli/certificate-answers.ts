@@ -50,3 +50,5 @@ export const RotationAnswer = v.object({
   laggards: v.array(v.object({ kind: v.string(), name: v.string(), connected: v.boolean(), reason: v.string() })),
 });
 export type RotationAnswer = v.InferOutput<typeof RotationAnswer>;
+
+export const Forgotten = v.object({ deleted: v.array(v.string()) });

@@ -13,12 +13,16 @@ import type { Millis } from "../core/base/millis.ts";
 import { parseDuration } from "../core/base/millis.ts";
 import { MeshDown } from "../local/cluster/api-client.ts";
 import { type ApiClient, type ApiFlags, apiClient, apiOptions } from "./api-client.ts";
-import { RotationAnswer } from "./certificate-answers.ts";
+import { Forgotten, RotationAnswer } from "./certificate-answers.ts";
+import { type RootFlags, startBody, withRootFlags } from "./certificate-root.ts";
 
-interface RotateFlags extends ApiFlags {
-  readonly trustDomain?: string;
-  readonly wait: boolean;
+interface RotateFlags extends ApiFlags, RootFlags {
+  /** OSM's script may give a time that it slept between steps. */
+  readonly wait?: boolean | Millis;
+  readonly delete?: boolean;
   readonly timeout: Millis;
+  /** OSM's name for `name`. */
+  readonly meshName?: string;
 }
 
 const LOOK_EVERY: Millis = 500;
@@ -26,27 +30,64 @@ const TIMEOUT: Millis = 30 * 60_000;
 /** Laggards that a line has room for. */
 const NAMED = 5;
 
-export function rotateCommand(name: string, alias?: string): Command {
-  const command = new Command(name)
-    .description("make a new root of trust and move the mesh to it, without a failed request")
-    .option("-t, --trust-domain <name>", "of the new root; the mesh's own by default")
+export function rotateCommand(): Command {
+  return rotateBy(new Command("rotate"));
+}
+
+/** As OSM had it, with its flags. */
+export function alphaRotateCommand(): Command {
+  const command = new Command("rotate")
+    .alias("mrc")
+    .option("--mesh-name <name>", "as --name")
+    .option("-y, --accept", "accepted: nothing is asked")
+    .addOption(
+      new Option(
+        "-w, --wait <duration>",
+        "accepted: the control plane waits for a proof of every proxy, and for no time",
+      ).argParser(parseTime),
+    );
+  return rotateBy(command);
+}
+
+function rotateBy(command: Command): Command {
+  withRootFlags(
+    command.description("move the mesh to another root of trust, a new one by default, without a failed request"),
+  )
+    .option("-d, --delete", "forget the old root at the end: its Secret if osm made it, and its MeshRootCertificate")
     .option("--no-wait", "do not wait for its end")
     .addOption(
       new Option("--timeout <duration>", "how long to wait at most").argParser(parseTime).default(TIMEOUT, "30m"),
     );
   for (const option of apiOptions()) command.addOption(option);
-  if (alias !== undefined) command.alias(alias);
-  return command.action(async ({ trustDomain, wait, timeout, ...flags }: RotateFlags) => {
-    const client = apiClient(flags);
-    const body = trustDomain === undefined ? {} : { trustDomain };
-    const started = v.parse(RotationAnswer, await client.post("/api/v1/rotation/start", body));
-    console.log(rotationLines(started)[0]);
-    if (!wait) return;
-    const ended = await untilSteady(client, { started, deadline: Date.now() + timeout });
-    const wanted = started.next?.name;
-    if (ended.root.name === wanted) return;
-    throw new Error(`the rotation was rolled back: the root is ${ended.root.name}, not ${wanted ?? "a new one"}`);
-  });
+  return command.action((flags: RotateFlags) => rotate(flags, command));
+}
+
+async function rotate(flags: RotateFlags, command: Command): Promise<void> {
+  const { name, meshName = name, timeout } = flags;
+  const waits = flags.wait !== false;
+  if (flags.delete === true && !waits) throw new Error("--delete is for the end: leave --no-wait out");
+  const body = startBody(flags, command);
+  const client = apiClient({ ...flags, name: meshName });
+  const before = await rotationState(client);
+  const started = v.parse(RotationAnswer, await client.post("/api/v1/rotation/start", body));
+  console.log(rotationLines(started)[0]);
+  if (!waits) return;
+  // A mesh without proxies may be through already.
+  const wanted = (started.next ?? started.root).name;
+  const ended = await untilSteady(client, { started, deadline: Date.now() + timeout });
+  if (ended.root.name !== wanted)
+    throw new Error(`the rotation was rolled back: the root is ${ended.root.name}, not ${wanted}`);
+  if (flags.delete === true) await forgetRoot(client, before.root.name);
+}
+
+async function rotationState(client: ApiClient): Promise<RotationAnswer> {
+  return v.parse(RotationAnswer, await client.get("/api/v1/rotation"));
+}
+
+/** Says what was deleted. */
+export async function forgetRoot(client: ApiClient, root: string): Promise<void> {
+  const { deleted } = v.parse(Forgotten, await client.post("/api/v1/rotation/forget", { root }));
+  for (const one of deleted) console.log(`deleted ${one}`);
 }
 
 interface Waiting {

@@ -7,7 +7,7 @@ import { Command, Option } from "commander";
 import * as v from "valibot";
 import { type ApiFlags, apiClient, apiOptions } from "./api-client.ts";
 import { Certificates, Identity, RotationAnswer } from "./certificate-answers.ts";
-import { rotateCommand, rotationLines } from "./certificate-rotate.ts";
+import { alphaRotateCommand, forgetRoot, rotateCommand, rotationLines } from "./certificate-rotate.ts";
 import { ageText, tableLines } from "./table.ts";
 
 interface OutputFlags extends ApiFlags {
@@ -24,16 +24,15 @@ export function certificateCommand(): Command {
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(statusCommand())
-    .addCommand(rotateCommand("rotate"))
+    .addCommand(rotateCommand())
     .addCommand(leverCommand("rollback", "go back to the old root, for as long as it was not dropped"))
-    .addCommand(leverCommand("finish", "do not wait for proxies that are not connected"));
+    .addCommand(leverCommand("finish", "do not wait for proxies that are not connected"))
+    .addCommand(forgetCommand());
 }
 
 /** `osm alpha …`: OSM's names of what has a name of its own by now. */
 export function alphaCommand(): Command {
-  const certificate = new Command("certificate")
-    .description("manage certificates")
-    .addCommand(rotateCommand("rotate", "mrc"));
+  const certificate = new Command("certificate").description("manage certificates").addCommand(alphaRotateCommand());
   return new Command("alpha").description("OSM's spelling of `osm certificate rotate`").addCommand(certificate);
 }
 
@@ -92,6 +91,13 @@ function leverCommand(lever: "rollback" | "finish", description: string): Comman
       const answer = await apiClient(flags).post(`/api/v1/rotation/${lever}`, {});
       print(rotationLines(v.parse(RotationAnswer, answer)).join("\n"));
     });
+}
+
+function forgetCommand(): Command {
+  return withApi(new Command("forget"))
+    .description("delete what is left of a root that the mesh does not use any more, with its key")
+    .argument("<root>", "its name, as `status` had it, or that of its MeshRootCertificate")
+    .action((root: string, flags: ApiFlags) => forgetRoot(apiClient(flags), root));
 }
 
 export function listLines(
