@@ -59,8 +59,6 @@ export interface ControlPlane {
   listening(): boolean;
   /** The xDS server's own certificate; undefined before it listens. */
   serverLeaf(): Leaf | undefined;
-  /** The xDS server's own certificate; undefined before it listens. */
-  serverLeaf(): Leaf | undefined;
   /** What is wrong with the certificates that xDS needs: the root and the server's own. */
   certificateTrouble(): readonly CertificateTrouble[];
   /** What the watchdog says of all certificates that are in force here, and of those that proxies hold. */
@@ -200,7 +198,6 @@ export async function createControlPlane(input: ControlPlaneInput): Promise<Cont
       stopRenewing = own.renew((leaf) => serving.setTls(tlsOf(leaf, authority)));
     },
     listening: () => server !== undefined,
-    serverLeaf: () => certificate?.current(),
     serverLeaf: () => certificate?.current(),
     async stop() {
       if (stopped) return;

@@ -74,7 +74,11 @@ describe("roots, opened", () => {
 
   it("are of no use if no peer takes what they sign, and are refused with the reason", async () => {
     const limited: readonly (readonly [string, string, RegExp])[] = [
-      ["other-names", "nameConstraints=critical,permitted;DNS:corp.example", /no peer would accept .* was refused .*name constraints/],
+      [
+        "other-names",
+        "nameConstraints=critical,permitted;DNS:corp.example",
+        /no peer would accept .* was refused .*name constraints/,
+      ],
       ["no-webhooks", "nameConstraints=critical,permitted;DNS:cluster.local", /"ads.cluster.local" was refused/],
       ["one-use", "extendedKeyUsage=clientAuth", /was refused as a .* certificate: .*uses/],
     ];
