@@ -40,8 +40,8 @@ export interface ProxyState {
   readonly accepted?: {
     /** PEM of the roots that it trusts. */
     readonly trust: string;
-    /** Id of the root that its certificate leads to. */
-    readonly issuer: string;
+    /** Id of the root that its certificate leads to; absent where it goes on with one that was not issued here. */
+    readonly issuer?: string;
     /** Whose names it takes; the first is its own. */
     readonly trustDomains: readonly [string, ...string[]];
     /** Of everything; otherwise of secrets alone. */
@@ -220,7 +220,11 @@ function acceptedOf(
   const has = wanted !== undefined && connection.acknowledged.get("secret") === wanted.secret.version;
   if (!has && usesSecrets(ir)) return undefined;
   const { trustDomain, otherTrustDomains = [] } = settings;
-  return { trust: trust.pem, issuer: leaf.issuerId, trustDomains: [trustDomain, ...otherTrustDomains] };
+  return {
+    trust: trust.pem,
+    ...(leaf && { issuer: leaf.issuerId }),
+    trustDomains: [trustDomain, ...otherTrustDomains],
+  };
 }
 
 /** A proxy that neither calls nor serves anybody asks for no secret, so it accepts none. */

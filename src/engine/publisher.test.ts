@@ -68,11 +68,12 @@ describe("a publisher without an authority", () => {
     await show();
     const secret = cache.read(key)?.secret.byName.get(SERVICE_CERTIFICATE);
     assert.equal(secret?.withheld, true);
-    assert.equal(publisher.published(key), undefined, "it proves nothing to a rotation");
+    assert.equal(publisher.published(key)?.trust, TRUST, "it proves whom it trusts to a rotation");
+    assert.equal(publisher.published(key)?.leaf, undefined, "and not what it shows");
     assert.equal(errors.length, 1, "said once, not at each compile");
     renew();
     assert.equal(cache.read(key)?.secret.byName.get(SERVICE_CERTIFICATE)?.version, "v");
-    assert.ok(publisher.published(key) !== undefined);
+    assert.equal(publisher.published(key)?.leaf?.version, "v");
   });
 
   it("lets others wait: an Envoy that starts would take it for all there is", async () => {

@@ -27,7 +27,8 @@ export interface PublisherOptions {
 export interface Published {
   readonly trust: TrustBundle;
   readonly settings: MeshSettings;
-  readonly leaf: Leaf;
+  /** Absent if none could be had: the proxy goes on with one that is not known here. */
+  readonly leaf?: Leaf;
 }
 
 export interface Publisher {
@@ -97,15 +98,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
       void obtain(key, ir.serviceAccount);
       return;
     }
-    render(key, () => {
-      cache.publish(key, certificates.add(compiler.render(ir, bundle), leaf));
-      if (mesh !== undefined) published.set(key, { trust: bundle, settings: mesh.graph.settings, leaf });
-    });
+    render(key, ir, leaf);
   }
 
-  function render(key: string, work: () => void): void {
+  function render(key: string, ir: CompiledProxy["ir"], leaf?: Leaf): void {
     try {
-      work();
+      const rest = compiler.render(ir, bundle);
+      const whole = leaf ? certificates.add(rest, leaf) : certificates.withhold(rest, ir.serviceAccount);
+      cache.publish(key, whole);
+      const common = mesh && { trust: bundle, settings: mesh.graph.settings };
+      if (common !== undefined) published.set(key, leaf ? { ...common, leaf } : common);
     } catch (error) {
       failures += 1;
       const fields = { proxy: key, error: String(error) };
@@ -121,8 +123,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function publishWithout(key: string): void {
     const proxy = mesh?.proxies.get(key);
     if (proxy === undefined || !(proxy.pod.ready || proxy.pod.containersReady)) return;
-    const { ir } = proxy;
-    render(key, () => cache.publish(key, certificates.withhold(compiler.render(ir, bundle), ir.serviceAccount)));
+    render(key, proxy.ir);
   }
 
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */

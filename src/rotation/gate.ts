@@ -15,8 +15,8 @@ export interface ProxyStanding {
   readonly accepted?: {
     /** PEM of the roots that it trusts. */
     readonly trust: string;
-    /** Id of the root that its leaf leads to. */
-    readonly issuer: string;
+    /** Id of the root that its leaf leads to; absent where it holds one that this control plane did not issue. */
+    readonly issuer?: string;
     /** Whose names it accepts. */
     readonly trustDomains: readonly string[];
   };

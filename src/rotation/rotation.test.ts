@@ -101,6 +101,13 @@ describe("the gate", () => {
     assert.equal(new Set(reasons).size, 5);
   });
 
+  it("takes whom a proxy trusts for proven, though nobody here knows what it shows", () => {
+    const { issuer: _, ...unknown } = good;
+    const { issuer: __, ...trust } = demand;
+    assert.equal(shortfall("trusting", trust, standing({ accepted: unknown })), undefined);
+    assert.match(shortfall("issuing", demand, standing({ accepted: unknown, credential: "b" })) ?? "", /old root/);
+  });
+
   const question = (standings: readonly ProxyStanding[], more: Partial<Parameters<typeof judge>[0]> = {}) => {
     assert.ok(trusting.phase === "trusting");
     const base = { record: trusting, standings, shortfalls: new Map(), passed: new Set<string>(), others: [] };
