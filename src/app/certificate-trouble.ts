@@ -56,7 +56,7 @@ export function watchTrouble({ alarms, counts }: WatchReport): readonly Certific
   const connected = counts.get("proxy") ?? 0;
   return [
     ...told(own, `certificates not renewed in time: ${own.length}`, { fatal: own.some(isUrgent) }),
-    ...told(held, `connected proxies that took no new certificate in time: ${held.length} of ${connected}`, {
+    ...told(held, `connected proxies without a new certificate in time: ${held.length} of ${connected}`, {
       fatal: held.filter(isUrgent).length * 2 > connected,
     }),
     ...told(away, `proxies not connected, with a certificate past its renewal: ${away.length}`),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AdoptedLeaf } from "../ca/adopted-leaves.ts";
 import type { Leaf } from "../ca/leaf.ts";
 import type { LeafStore } from "../ca/leaves.ts";
 import type { Watched } from "../ca/watchdog.ts";
@@ -12,7 +13,7 @@ import type { Engine, ProxyState } from "../engine/engine.ts";
 
 export interface WatchSources {
   readonly engine: Pick<Engine, "proxies">;
-  readonly leaves: Pick<LeafStore, "all">;
+  readonly leaves: Pick<LeafStore, "all" | "adopted">;
   readonly issuers: IssuerEnds;
   /** The xDS server's; undefined before it listens. */
   readonly server: Leaf | undefined;
@@ -35,10 +36,17 @@ export function watchedOf({ engine, leaves, issuers, server, webhook, alone }: W
     { class: "root", name: "the mesh", issuedAt: 0, notAfter: root },
     ...(first < root ? [{ class: "intermediate", name: "the mesh", issuedAt: 0, notAfter: first } as const] : []),
     ...leaves.all().map(({ serviceAccount, leaf }): Watched => watchedLeaf("service", keyOf(serviceAccount), leaf)),
+    ...leaves.adopted().map(watchedAdopted),
     ...engine.proxies().flatMap((proxy) => watchedProxy(proxy, alone)),
     ...(server === undefined ? [] : [watchedLeaf("xds-server", "the xDS server", server)]),
     ...(webhook === undefined ? [] : [watchedLeaf("webhook-server", "the webhook server", webhook)]),
   ];
+}
+
+/** Of no proxy more than its word is known; it counts as one proxy's. */
+function watchedAdopted({ serviceAccount, issuedAt, notAfter }: AdoptedLeaf): Watched {
+  const name = `${keyOf(serviceAccount)} (issued before, or by another replica)`;
+  return { class: "proxy", name, issuedAt, notAfter };
 }
 
 function watchedProxy(

@@ -1,7 +1,7 @@
 /** What is told of certificates while time passes, by a whole control plane: health, metrics and Events. */
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import type { Leaf } from "../ca/leaf.ts";
+import { type Leaf, leafVersion } from "../ca/leaf.ts";
 import { makeRoot, openBuiltin } from "../ca/providers/builtin.ts";
 import { OpensslCa } from "../ca/testing/openssl-ca.ts";
 import { Redacted } from "../core/base/redacted.ts";
@@ -49,7 +49,7 @@ describe("a control plane that watches certificates", () => {
     const overdue = await at.health();
     assert.equal(overdue.status, 200, "there is time yet to mend it");
     assert.match(overdue.warnings, /certificates not renewed in time: 3; the first ends at/);
-    assert.match(overdue.warnings, /connected proxies that took no new certificate in time: 2 of 2/);
+    assert.match(overdue.warnings, /connected proxies without a new certificate in time: 2 of 2/);
     assert.equal(await at.metric("osm_certificates_overdue"), 5);
     assert.match(at.events.taken().join("\n"), /RenewalOverdue: the certificate of shop\/web should have been renewed/);
 
@@ -110,7 +110,7 @@ describe("a control plane that watches certificates", () => {
     await at.pass(23);
     const { status, warnings } = await at.health();
     assert.equal(status, 200);
-    assert.match(warnings, /connected proxies that took no new certificate in time: 1 of 3/);
+    assert.match(warnings, /connected proxies without a new certificate in time: 1 of 3/);
     assert.ok(((await at.metric(SERVICE)) ?? 0) > 8 * 3600, "its leaf was renewed");
     assert.ok(((await at.metric(PROXY)) ?? 0) < 3600);
     const told = at.events.taken();
@@ -124,7 +124,29 @@ describe("a control plane that watches certificates", () => {
     await at.pass(23);
     const { status, reasons } = await at.health();
     assert.equal(status, 503);
-    assert.match(reasons, /connected proxies that took no new certificate in time: 2 of 2; the first ends at/);
+    assert.match(reasons, /connected proxies without a new certificate in time: 2 of 2; the first ends at/);
+  });
+
+  it("a proxy that goes on with a certificate from before is watched by what it says that it holds", async () => {
+    const at = await open();
+    await at.connect("web");
+    at.signer.away = true;
+    const nineHours = { issuerId: at.plane.authority.issuerId, notAfter: at.clock.now() + 9 * HOUR, serial: "7" };
+    await at.join("api", leafVersion(nineHours));
+    assert.equal((await at.health()).warnings.includes("without a new certificate"), false);
+    assert.ok(((await at.metric(PROXY)) ?? 0) <= 9 * 3600);
+    await at.pass(8.5);
+    const { status, warnings } = await at.health();
+    assert.equal(status, 200, "it is one of two");
+    assert.match(warnings, /connected proxies without a new certificate in time: 1 of 2; the first ends at/);
+    assert.match(
+      at.events.taken().join("\n"),
+      /AboutToExpire: the certificate of shop\/api \(issued before, or by another replica\) should have been renewed/,
+    );
+    at.signer.away = false;
+    await at.pass(0.1);
+    assert.equal((await at.health()).warnings, "");
+    assert.ok(((await at.metric(PROXY)) ?? 0) > 15 * 3600, "it has a new one");
   });
 
   it("a proxy that is connected to nobody is watched by the only replica, as a warning", async () => {

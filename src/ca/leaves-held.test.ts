@@ -69,4 +69,44 @@ describe("leaves that proxies hold from before", () => {
     assert.equal(renewed.length, 1);
     assert.equal(store.adopt(A, lie()), false);
   });
+
+  it("what proxies go on with is known until it is renewed, the one that ends first", async () => {
+    const { store, pass } = setUp(LIFE, () => 0);
+    const own = await store.demand(A);
+    store.adopt(A, own.version);
+    assert.deepEqual(store.adopted(), [], "its own is no other's");
+    for (const ago of [2, 13, 9]) store.adopt(A, held(ago * HOUR));
+    assert.deepEqual(
+      store.adopted().map(({ serviceAccount, issuedAt, notAfter }) => [serviceAccount.name, issuedAt, notAfter]),
+      [["a", START - 13 * HOUR, START + 11 * HOUR]],
+    );
+    await pass(3 * HOUR + SECOND);
+    assert.deepEqual(store.adopted(), [], "all were sent the new one");
+  });
+
+  it("one that is due, or over, is known for as long as there is none to replace it by", async () => {
+    const { store, issuer, pass } = setUp(LIFE);
+    issuer.fails = new Error("vault is away");
+    await assert.rejects(store.demand(A));
+    assert.equal(store.adopt(A, held(25 * HOUR)), false);
+    assert.equal(store.adopt(B, held(20 * HOUR)), false);
+    store.adopt(B, "7");
+    const ends = () => store.adopted().map(({ serviceAccount, notAfter }) => [serviceAccount.name, notAfter - START]);
+    assert.deepEqual(ends(), [
+      ["a", -HOUR],
+      ["b", 4 * HOUR],
+    ]);
+    issuer.fails = undefined;
+    await pass(2 * SECOND);
+    assert.deepEqual(ends(), [["b", 4 * HOUR]], "a was issued one after all");
+    store.retain([A]);
+    assert.deepEqual(ends(), []);
+  });
+
+  it("one that is replaced at once by the leaf in force is nobody's any more", async () => {
+    const { store } = setUp(LIFE);
+    await store.demand(A);
+    assert.equal(store.adopt(A, held(20 * HOUR)), false);
+    assert.deepEqual(store.adopted(), []);
+  });
 });

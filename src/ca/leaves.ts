@@ -9,6 +9,7 @@
 import type { ServiceAccountName } from "../core/base/identity.ts";
 import type { Millis } from "../core/base/millis.ts";
 import { compareNames, keyOf } from "../core/base/ref.ts";
+import { type AdoptedLeaf, AdoptedLeaves } from "./adopted-leaves.ts";
 import type { Clock } from "./clock.ts";
 import { issuerPrefix, type Leaf, parseLeafVersion } from "./leaf.ts";
 import { bySoonestEnd, isDue, type LeafEntry, newEntry, nextLookAt } from "./leaf-entry.ts";
@@ -59,8 +60,7 @@ export class LeafStore {
   readonly #random: () => number;
   readonly #onFailure: (failure: LeafFailure) => void;
   readonly #entries = new Map<string, LeafEntry>();
-  /** When to replace a leaf that a proxy still holds, for identities that have none here yet. */
-  readonly #heldDue = new Map<string, Millis>();
+  readonly #adopted = new AdoptedLeaves();
   readonly #listeners = new Set<RenewedListener>();
   #life: Millis;
   #lastCheck: Millis;
@@ -112,9 +112,8 @@ export class LeafStore {
   /** Drops the leaves of all other identities. */
   retain(wanted: Iterable<ServiceAccountName>): void {
     const keys = new Set([...wanted].map(keyOf));
-    for (const known of [this.#entries, this.#heldDue]) {
-      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
-    }
+    for (const key of this.#entries.keys()) if (!keys.has(key)) this.#entries.delete(key);
+    this.#adopted.retain(keys);
     this.#reschedule();
   }
 
@@ -136,20 +135,19 @@ export class LeafStore {
    * renewed here, a leaf that is due sooner is replaced by the current one instead.
    */
   adopt(serviceAccount: ServiceAccountName, heldVersion: string): boolean {
-    const key = keyOf(serviceAccount);
-    const entry = this.#entries.get(key);
+    const entry = this.#entries.get(keyOf(serviceAccount));
     if (entry?.leaf?.version === heldVersion) return true;
     const dueAt = this.#dueOfHeld(heldVersion);
-    if (dueAt === undefined) return false;
-    if (entry?.leaf === undefined) {
-      this.#heldDue.set(key, Math.min(dueAt, this.#heldDue.get(key) ?? dueAt));
-      return true;
-    }
-    if (dueAt >= entry.dueAt) return true;
-    if (entry.issues > 1) return false;
-    entry.dueAt = dueAt;
-    this.#reschedule();
-    return true;
+    const isKept = dueAt !== undefined && this.#mayKeep(entry, dueAt);
+    // With nothing to replace it by, the proxy goes on with it, good or not.
+    if (isKept || entry?.leaf === undefined)
+      this.#adopted.note(serviceAccount, heldVersion, { now: this.#clock.now(), life: this.#life, dueAt });
+    return isKept;
+  }
+
+  /** What proxies go on with by `adopt`, until this process has renewed it. */
+  adopted(): readonly AdoptedLeaf[] {
+    return this.#adopted.all();
   }
 
   /** Looks for due leaves now; for those who know that the issuer has changed. */
@@ -175,6 +173,14 @@ export class LeafStore {
   stop(): void {
     this.#stopped = true;
     this.#cancelTimer();
+  }
+
+  #mayKeep(entry: LeafEntry | undefined, dueAt: Millis): boolean {
+    if (entry?.leaf === undefined || dueAt >= entry.dueAt) return true;
+    if (entry.issues > 1) return false;
+    entry.dueAt = dueAt;
+    this.#reschedule();
+    return true;
   }
 
   #underWay(): readonly Promise<Leaf>[] {
@@ -218,15 +224,17 @@ export class LeafStore {
     if (this.#isDropped(entry)) return leaf;
     const key = keyOf(entry.serviceAccount);
     const isNews = entry.leaf !== undefined || entry.failures > 0;
+    const heldDue = entry.leaf === undefined ? this.#adopted.dueAt(key) : Number.POSITIVE_INFINITY;
     entry.leaf = leaf;
     entry.issues += 1;
     entry.failures = 0;
     entry.retryAt = this.#clock.now() + LEAST_SPACING;
-    const heldDue = this.#heldDue.get(key) ?? Number.POSITIVE_INFINITY;
-    this.#heldDue.delete(key);
     entry.dueAt = Math.min(renewAt(leaf, this.#random()), heldDue, this.#dueIfTooLong(leaf));
     this.#reschedule();
-    if (isNews) for (const listener of this.#listeners) listener(entry.serviceAccount, leaf);
+    if (!isNews) return leaf;
+    // Whoever is connected is sent this one.
+    this.#adopted.drop(key);
+    for (const listener of this.#listeners) listener(entry.serviceAccount, leaf);
     return leaf;
   }
 

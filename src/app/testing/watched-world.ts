@@ -110,6 +110,17 @@ export class WatchedWorld {
     return proxies;
   }
 
+  /** One more, which says that it holds a certificate of this version. */
+  async join(account: string, held: string): Promise<WorldProxy> {
+    const { engine } = this.plane;
+    const index = engine.proxies().length;
+    for (const one of workloadOf(account, index)) engine.sink.apply(one);
+    await eventually(() => engine.proxies().length > index, "its pod is known");
+    const proxy = await this.#dial(account, index, held);
+    await eventually(() => this.plane.leaves.adopted().length > 0, "it goes on with what it holds");
+    return proxy;
+  }
+
   /** Lets time pass, with all that is due in it. */
   async pass(hours: number): Promise<void> {
     await eventually(() => this.#waiting.size === TELLERS, "the tellers wait");
@@ -185,18 +196,22 @@ export class WatchedWorld {
     return healthRoutes({ version: build, health, metrics, onError }).request(path);
   }
 
-  async #dial(account: string, index: number): Promise<WorldProxy> {
+  async #dial(account: string, index: number, held?: string): Promise<WorldProxy> {
     const identity = { uuid: uuidOf(index), serviceAccount: { namespace: "shop", name: account } };
-    const { chain, key } = await this.plane.authority.issue({ kind: "proxy", identity }, 87_600 * HOUR);
+    const { authority } = this.plane;
+    const { chain, key } = await this.signer.whileUp(() => authority.issue({ kind: "proxy", identity }, 87_600 * HOUR));
     const connection = await Connection.open({
       port: this.#port,
       serverName: `ads.${DEFAULT_TRUST_DOMAIN}`,
       leaf: { certificate: chain, key: key.reveal() },
-      trustedRoot: this.plane.authority.trustBundle().join(""),
+      trustedRoot: authority.trustBundle().join(""),
     });
     this.#connections.add(connection);
     const stream = new DeltaStream(connection);
-    stream.send("secret", { resourceNamesSubscribe: ["service-cert", "root-cert-for-mtls-inbound"] });
+    stream.send("secret", {
+      resourceNamesSubscribe: ["service-cert", "root-cert-for-mtls-inbound"],
+      ...(held !== undefined && { initialResourceVersions: { "service-cert": held } }),
+    });
     this.#willing.add(account);
     void acceptAll(stream, () => this.#willing.has(account));
     return {
@@ -240,7 +255,7 @@ function workloadOf(account: string, index: number): readonly unknown[] {
       kind: "Pod",
       metadata: { ...pod, labels },
       spec: { serviceAccountName: account, containers: [{ name: "main" }] },
-      status: { phase: "Running", podIP: ip },
+      status: { phase: "Running", podIP: ip, conditions: [{ type: "Ready", status: "True" }] },
     },
     { apiVersion: "v1", kind: "Service", metadata: service, spec: { selector: { app: account }, ports } },
     {
