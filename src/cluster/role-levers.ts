@@ -59,10 +59,19 @@ export async function startByRoles(choice: RootChoice, options: RoleLeversOption
     const steps = [...roleSteps(name, role, "active"), ...roleSteps(old.meta.name, "active", "inactive")];
     await writeRoles({ steps, active: name, follows }, options);
   } catch (cause) {
+    await rotator.release();
     // Not if it came true at the last moment: what the record names must not be deleted.
-    if (!follows(rotator.roots().record)) await undo();
+    if (!follows(rotator.roots().record)) await undoAfter(cause, { name, undo });
     throw cause;
   }
+}
+
+async function undoAfter(cause: unknown, { name, undo }: Omit<Next, "role">): Promise<void> {
+  await undo().catch((left: unknown) => {
+    if (!(cause instanceof RotationRefused)) throw cause;
+    const why = left instanceof Error ? left.message : String(left);
+    throw new RotationRefused(`${cause.message}; ${name} is inactive, but could not be deleted: ${why}`, { cause });
+  });
 }
 
 /** Resolves once the record goes back. Rejects with `RotationRefused` if it will not; roles are as before then. */
@@ -70,8 +79,10 @@ export async function rollBackByRoles(options: RoleLeversOptions): Promise<void>
   const { objects, rotator, now, namespace } = options;
   await rotator.refresh();
   const { record } = rotator.roots();
-  if (record.phase === "steady") rollBack(record, now()); // throws
-  if (record.phase === "steady" || record.phase === "returning") return;
+  if (record.phase === "steady" || record.phase === "returning") {
+    rollBack(record, now()); // throws if there is nothing to go back from
+    return;
+  }
   const roots = await objects.list();
   if (roots.every(({ role }) => role === "inactive")) {
     await rotator.rollBack(); // nobody's role says otherwise

@@ -56,6 +56,8 @@ export const ACCEPTED = "Accepted";
 /** The webhook knows other roots from a watch, which may be a moment behind what was just written. */
 const WEBHOOK_TRIES = 12;
 const WEBHOOK_PAUSE: Millis = 250;
+/** In the API server's words: it said no, or could not be asked. */
+const FROM_WEBHOOK = /admission webhook "|failed calling webhook "/;
 
 /** @param name - Absent: the collection. */
 export function rootObjectPath(namespace: string, name?: string): string {
@@ -128,7 +130,7 @@ async function write(request: ApiRequest, { client, pause }: RootObjectsOptions)
 
 /** In the webhook's words. @throws the cause if it is not a webhook's. */
 function refusalOf(cause: unknown): RotationRefused {
-  if (cause instanceof KubernetesError && cause.status !== 0 && /webhook/.test(cause.message))
+  if (cause instanceof KubernetesError && cause.status !== 0 && FROM_WEBHOOK.test(cause.message))
     return new RotationRefused(cause.message, { cause });
   throw cause;
 }

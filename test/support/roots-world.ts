@@ -4,23 +4,23 @@
  *
  * @module
  */
-import { type FakeObject, patched } from "../../../test/support/fake-api-answers.ts";
-import { FakeApiServer } from "../../../test/support/fake-api-server.ts";
-import type { CertificateProvider } from "../../ca/provider.ts";
-import { ProviderUnavailable } from "../../ca/providers/unavailable.ts";
-import type { Millis } from "../../core/base/millis.ts";
-import { MeshRootCertificate, type RootProvider, writtenProvider } from "../../core/model/mesh-root-certificate.ts";
-import { rootFaults } from "../../core/model/root-change.ts";
-import { advance, parseRecord, type RotationRecord, steadyOn } from "../../rotation/record.ts";
-import { type RootKeeper, RootOpener } from "../../rotation/roots.ts";
-import { Rotator } from "../../rotation/rotator.ts";
-import { openAccess } from "../../sources/kubernetes/access.ts";
-import { type ApiRequest, createClient, type KubernetesClient } from "../../sources/kubernetes/client.ts";
-import { KubernetesError } from "../../sources/kubernetes/kubernetes-error.ts";
-import { meshRoots } from "../mesh-roots.ts";
-import { type RootLevers, rootLevers } from "../root-levers.ts";
-import { secretTexts } from "../root-secret.ts";
-import { clusterRecordStore, secretKeeper } from "../rotation-store.ts";
+
+import type { CertificateProvider } from "../../src/ca/provider.ts";
+import { ProviderUnavailable } from "../../src/ca/providers/unavailable.ts";
+import { meshRoots } from "../../src/cluster/mesh-roots.ts";
+import { type RootLevers, rootLevers } from "../../src/cluster/root-levers.ts";
+import { clusterRecordStore, secretKeeper } from "../../src/cluster/rotation-store.ts";
+import type { Millis } from "../../src/core/base/millis.ts";
+import { MeshRootCertificate, type RootProvider, writtenProvider } from "../../src/core/model/mesh-root-certificate.ts";
+import { advance, parseRecord, type RotationRecord, steadyOn } from "../../src/rotation/record.ts";
+import { type RootKeeper, RootOpener } from "../../src/rotation/roots.ts";
+import { Rotator } from "../../src/rotation/rotator.ts";
+import { openAccess } from "../../src/sources/kubernetes/access.ts";
+import { type ApiRequest, createClient, type KubernetesClient } from "../../src/sources/kubernetes/client.ts";
+import { KubernetesError } from "../../src/sources/kubernetes/kubernetes-error.ts";
+import type { FakeObject } from "./fake-api-answers.ts";
+import { FakeApiServer } from "./fake-api-server.ts";
+import { reviewRoot } from "./root-webhook.ts";
 
 export const NAMESPACE = "osm-system";
 const SECRETS = "/api/v1/secrets";
@@ -46,9 +46,13 @@ export class RootsWorld {
   believed: readonly MeshRootCertificate[] | undefined;
   /** Writes of the asked replica that still arrive; then it is dead. */
   writesLeft = Number.POSITIVE_INFINITY;
+  /** What happens just before a write of the asked replica, and just after it; what they throw is its answer. */
+  beforeWrite: (request: ApiRequest) => void = () => {};
+  afterWrite: (request: ApiRequest) => void = () => {};
   readonly #server: FakeApiServer;
   readonly #client: KubernetesClient;
   #leader: Rotator | undefined;
+  #leads = false;
   #leading: NodeJS.Timeout | undefined;
   #now = Date.now();
 
@@ -69,7 +73,7 @@ export class RootsWorld {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#leading);
+    this.stopLeading();
     this.#client.close();
     await this.#server.stop();
   }
@@ -100,14 +104,16 @@ export class RootsWorld {
       certificates.now = this.roots();
       await rotator.refresh();
       await chore.run();
-      this.#leading = setTimeout(() => void look().catch(() => undefined), 5);
+      if (this.#leads) this.#leading = setTimeout(() => void look().catch(() => undefined), 5);
     };
     this.#leader = rotator;
+    this.#leads = true;
     await look();
   }
 
   /** Nobody leads any more. */
   stopLeading(): void {
+    this.#leads = false;
     clearTimeout(this.#leading);
   }
 
@@ -171,6 +177,14 @@ export class RootsWorld {
     this.#server.put(SECRETS, { metadata: { name, namespace: NAMESPACE, labels }, data: coded });
   }
 
+  /** Writes a status as the leader would, about this generation. */
+  sayTrouble(name: string, observedGeneration: number, message: string): void {
+    const found = this.#server.get(ROOTS, `${NAMESPACE}/${name}`);
+    if (found === undefined) throw new Error(`there is no MeshRootCertificate ${name}`);
+    const conditions = [{ type: "Accepted", status: "False", reason: "CannotBeFollowed", message, observedGeneration }];
+    this.#server.put(ROOTS, { ...found, status: { conditions } });
+  }
+
   /** A copy of the root that a Secret holds, under another name. */
   copySecret(name: string, to: string): void {
     const found = this.#server.get(SECRETS, `${NAMESPACE}/${name}`);
@@ -180,11 +194,6 @@ export class RootsWorld {
 
   removeRoot(name: string): void {
     this.#server.remove(ROOTS, `${NAMESPACE}/${name}`);
-  }
-
-  /** What a Secret holds, in the clear. */
-  secretData(name: string): Readonly<Record<string, string>> {
-    return secretTexts(this.#server.get(SECRETS, `${NAMESPACE}/${name}`));
   }
 
   #tick(): Millis {
@@ -226,39 +235,18 @@ export class RootsWorld {
     if (method === "GET" && this.writesLeft > 0) return this.#client.request(request);
     if (this.writesLeft <= 0) throw new KubernetesError({ method, path, status: 0, reason: "", detail: "dead" });
     this.writesLeft -= 1;
-    if (path.includes("/meshrootcertificates")) this.#review(request);
-    return this.#client.request(request);
-  }
-
-  /** As the API server does before it writes a MeshRootCertificate. */
-  #review({ method = "GET", path, body, contentType = "application/merge-patch+json" }: ApiRequest): void {
-    if (method === "DELETE" || path.endsWith("/status")) return;
+    this.beforeWrite(request);
     const name = path.split("/meshrootcertificates/")[1];
     const found = name === undefined ? undefined : this.#server.get(ROOTS, `${NAMESPACE}/${name}`);
-    if (name !== undefined && found === undefined) return; // answered with 404
-    const changed = found === undefined ? body : patchedIfItFits(found, body, contentType);
-    if (changed === undefined) return; // answered with 422
-    const after = MeshRootCertificate.parse(changed);
-    const before = found === undefined ? undefined : MeshRootCertificate.parse(found);
-    if (!after.ok || before?.ok === false) throw new Error(`not a MeshRootCertificate: ${JSON.stringify(body)}`);
-    const others = (this.believed ?? this.roots()).filter(({ meta }) => meta.name !== after.value.meta.name);
-    const [fault] = rootFaults({ before: before?.value, after: after.value, others });
-    if (fault === undefined) return;
-    const detail = `admission webhook "osm-control-plane-validator.k8s.io" denied the request: ${fault.message}`;
-    throw new KubernetesError({ method, path, status: 403, reason: "Forbidden", detail });
+    if (path.includes("/meshrootcertificates")) reviewRoot(request, found, this.believed ?? this.roots());
+    const answer = await this.#client.request(request);
+    this.afterWrite(request);
+    return answer;
   }
 }
 
 export function ownKey(name: string, namespace = NAMESPACE): RootProvider {
   return { kind: "tresor", secret: { namespace, name } };
-}
-
-function patchedIfItFits(found: FakeObject, patch: unknown, contentType: string): FakeObject | undefined {
-  try {
-    return patched(found, patch, contentType);
-  } catch {
-    return undefined;
-  }
 }
 
 function authority(
