@@ -9,6 +9,7 @@
  */
 import type { Millis } from "../core/base/millis.ts";
 import type { MeshRootCertificate, RootProvider, RootRole } from "../core/model/mesh-root-certificate.ts";
+import { useOf } from "../rotation/intent.ts";
 import { type RootRef, type RotationRecord, RotationRefused, rollBack, start, underWay } from "../rotation/record.ts";
 import type { Rotator } from "../rotation/rotator.ts";
 import { refOf } from "./mesh-roots.ts";
@@ -54,14 +55,14 @@ export async function startByRoles(choice: RootChoice, options: RoleLeversOption
     chosen === undefined
       ? await makeNext(choice, { roots, old }, options)
       : await chooseNext(chosen, { roots, old }, options);
-  const follows = (record: RotationRecord): boolean => isGoingTo(record, name);
   try {
     const steps = [...roleSteps(name, role, "active"), ...roleSteps(old.meta.name, "active", "inactive")];
-    await writeRoles({ steps, active: name, follows }, options);
+    await writeRoles({ steps, active: name, follows: (record) => isGoingTo(record, name) }, options);
   } catch (cause) {
     await rotator.release();
-    // Not if it came true at the last moment: what the record names must not be deleted.
-    if (!follows(rotator.roots().record)) await undoAfter(cause, { name, undo });
+    // Not if it came true at the last moment: a root that signs must not lose its key before the way back is over.
+    await rotator.refresh().catch(() => undefined);
+    if (useOf(rotator.roots().record, name) !== "issuing") await undoAfter(cause, { name, undo });
     throw cause;
   }
 }
