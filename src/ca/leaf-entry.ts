@@ -44,9 +44,10 @@ export function isDue({ leaf, underWay, dueAt, retryAt }: LeafEntry, issuerId: s
 }
 
 /** When to look at it again; infinite while an issue is under way, whose end looks by itself. */
-export function nextLookAt({ leaf, underWay, dueAt, retryAt }: LeafEntry): Millis {
+export function nextLookAt({ leaf, underWay, dueAt, retryAt }: LeafEntry, issuerId: string): Millis {
   if (underWay !== undefined) return Number.POSITIVE_INFINITY;
-  return leaf === undefined ? retryAt : Math.max(dueAt, retryAt);
+  // The root may have changed while the leaf was under way.
+  return leaf?.issuerId !== issuerId ? retryAt : Math.max(dueAt, retryAt);
 }
 
 /** Those without a leaf first. */

@@ -106,6 +106,41 @@ describe("renewal by a moving clock", () => {
     for (const account of accounts) assert.equal(currentOf(store, account).issuerId, "cd".repeat(32));
   });
 
+  it("a leaf that was under way while the issuer changed is replaced at once", async () => {
+    const { store, issuer, pass } = setUp(DAY);
+    const honest = issuer.issue.bind(issuer);
+    const old = issuer.issuerId;
+    let arrive = (): void => {};
+    issuer.issue = async (subject, life) => {
+      await new Promise<void>((resolve) => {
+        arrive = resolve;
+      });
+      return { ...(await honest(subject, life)), issuerId: old };
+    };
+    const demanded = store.demand(A);
+    await Promise.resolve();
+    issuer.issuerId = "cd".repeat(32);
+    store.recheck();
+    issuer.issue = honest;
+    arrive();
+    assert.equal((await demanded).issuerId, old);
+    await pass(2 * SECOND);
+    assert.equal(currentOf(store, A).issuerId, "cd".repeat(32));
+  });
+
+  it("what one issuer failed at does not keep the next one waiting", async () => {
+    const { store, issuer, pass } = setUp(DAY);
+    const honest = issuer.issue.bind(issuer);
+    issuer.issue = () => Promise.reject(new Error("it is away"));
+    await assert.rejects(store.demand(A), /away/);
+    await pass(HOUR);
+    issuer.issue = honest;
+    issuer.issuerId = "cd".repeat(32);
+    store.recheck();
+    await store.settled();
+    assert.equal(currentOf(store, A).issuerId, "cd".repeat(32));
+  });
+
   it("a new issuer is noticed without being told, and one that never fits does not make a storm", async () => {
     const { store, issuer, pass } = setUp(DAY);
     await store.demand(A);

@@ -64,6 +64,7 @@ export class LeafStore {
   readonly #listeners = new Set<RenewedListener>();
   #life: Millis;
   #lastCheck: Millis;
+  #lastIssuer: string;
   #renewals = 0;
   #stopped = false;
   #cancelTimer: () => void = () => {};
@@ -75,6 +76,7 @@ export class LeafStore {
     this.#onFailure = onFailure;
     this.#life = checkedLife(life);
     this.#lastCheck = clock.now();
+    this.#lastIssuer = issuer.issuerId;
   }
 
   /** The leaf in force, if the identity has one already. */
@@ -154,12 +156,14 @@ export class LeafStore {
   recheck(): void {
     if (this.#stopped) return;
     const now = this.#clock.now();
-    // Waiting times set by a clock that ran ahead would last until it is reached again.
-    if (now < this.#lastCheck) for (const entry of this.#entries.values()) entry.retryAt = Math.min(entry.retryAt, now);
+    const { issuerId } = this.#issuer;
+    // Waiting times set by a clock that ran ahead would last until it is reached again. And what an issuer failed at is
+    // no reason to keep the next one waiting.
+    if (now < this.#lastCheck || issuerId !== this.#lastIssuer)
+      for (const entry of this.#entries.values()) entry.retryAt = Math.min(entry.retryAt, now);
     this.#lastCheck = now;
-    const due = [...this.#entries.values()]
-      .filter((entry) => isDue(entry, this.#issuer.issuerId, now))
-      .sort(bySoonestEnd);
+    this.#lastIssuer = issuerId;
+    const due = [...this.#entries.values()].filter((entry) => isDue(entry, issuerId, now)).sort(bySoonestEnd);
     for (const entry of due.slice(0, Math.max(0, MAX_RENEWALS - this.#renewals))) this.#renew(entry);
     this.#reschedule();
   }
@@ -270,8 +274,10 @@ export class LeafStore {
     this.#cancelTimer = () => {};
     if (this.#stopped || this.#entries.size === 0) return;
     const now = this.#clock.now();
+    const { issuerId } = this.#issuer;
     // With all places taken, the end of any renewal looks again.
-    const waiting = this.#renewals < MAX_RENEWALS ? [...this.#entries.values()].map(nextLookAt) : [];
+    const waiting =
+      this.#renewals < MAX_RENEWALS ? [...this.#entries.values()].map((entry) => nextLookAt(entry, issuerId)) : [];
     const at = waiting.reduce((soonest, one) => Math.min(soonest, one), now + RECHECK);
     this.#cancelTimer = this.#clock.schedule(Math.max(at, now), () => this.recheck());
   }
