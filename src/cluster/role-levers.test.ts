@@ -219,7 +219,7 @@ describe("a rotation by roles", () => {
     await withRoles(world);
     world.stopLeading();
     await changesNothing(world, () =>
-      refused(asked.levers.start({}), /nobody followed the roles within 20 s: .*Lease osm-controller/),
+      refused(asked.levers.start({}), /nobody followed the roles within 30 s: .*Lease osm-controller/),
     );
   });
 

@@ -24,8 +24,11 @@ export interface RolePlan {
   readonly follows: (record: RotationRecord) => boolean;
 }
 
-/** The leader looks at roles every five seconds (chores.ts); it may have to ask another authority first. */
-const FOLLOWED_WITHIN: Millis = 20_000;
+/**
+ * The leader looks at roles every five seconds (chores.ts), and may have to ask another authority first. One that has
+ * died is replaced within twenty.
+ */
+const FOLLOWED_WITHIN: Millis = 30_000;
 const LOOK_EVERY: Millis = 250;
 /** From one end to the other only by way of the middle. */
 const LADDER: readonly RootRole[] = ["inactive", "passive", "active"];
