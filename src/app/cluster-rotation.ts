@@ -86,8 +86,10 @@ export function bootstrapCredentials({ authority, engine, rotation }: ControlPla
       return { uuid, serviceAccount: { namespace, name: pod.serviceAccount } };
     },
     async issue(identity) {
+      // What is asked now is signed under these, however long it takes and whatever changes meanwhile.
+      const roots = rotator.roots();
       const { chain, key, issuerId } = await authority.issue({ kind: "proxy", identity }, PROXY_LIFE);
-      return { chain, key, issuerId, roots: authority.trustBundle().join("") };
+      return { chain, key, issuerId, roots: roots.trust, under: revisionOf(roots) };
     },
   };
 }

@@ -25,7 +25,12 @@ export interface CredentialSource {
   wanted(): string | undefined;
   /** The account of the pod with this uuid; undefined if there is none, or more than one. */
   identityOf(uuid: string, namespace: string): ProxyIdentity | undefined;
-  issue(identity: ProxyIdentity): Promise<ProxyCredential>;
+  issue(identity: ProxyIdentity): Promise<MarkedCredential>;
+}
+
+/** With the roots under which it was made, in the words of `wanted`: those may have changed since the look began. */
+export interface MarkedCredential extends ProxyCredential {
+  readonly under: string;
 }
 
 interface Found {
@@ -47,7 +52,7 @@ export async function rotateBootstrapSecrets(
     const identity = roots === wanted ? undefined : source.identityOf(uuid, namespace);
     if (identity === undefined) continue;
     signal.throwIfAborted();
-    await rewrite(client, { namespace, uuid, wanted }, await source.issue(identity)).catch((cause: unknown) =>
+    await rewrite(client, { namespace, uuid }, await source.issue(identity)).catch((cause: unknown) =>
       failures.push(cause),
     );
   }
@@ -57,8 +62,8 @@ export async function rotateBootstrapSecrets(
 
 async function rewrite(
   client: Pick<KubernetesClient, "request">,
-  { namespace, uuid, wanted }: { readonly namespace: string; readonly uuid: string; readonly wanted: string },
-  { roots, chain, key, issuerId }: ProxyCredential,
+  { namespace, uuid }: { readonly namespace: string; readonly uuid: string },
+  { roots, chain, key, issuerId, under }: MarkedCredential,
 ): Promise<void> {
   const stringData = {
     [BOOTSTRAP_KEYS.roots]: roots,
@@ -68,7 +73,7 @@ async function rewrite(
     [BOOTSTRAP_KEYS.validating]: issuerId,
   };
   const path = `/api/v1/namespaces/${namespace}/secrets/${bootstrapSecretName(uuid)}`;
-  const body = { metadata: { annotations: { [CREDENTIAL_ANNOTATION]: wanted } }, stringData };
+  const body = { metadata: { annotations: { [CREDENTIAL_ANNOTATION]: under } }, stringData };
   await client.request({ method: "PATCH", path, body }).catch((cause: unknown) => {
     if (!hasStatus(cause, 404)) throw cause; // the pod ended meanwhile
   });

@@ -140,7 +140,8 @@ describe("bootstrap Secrets under other roots", () => {
   const path = `/api/v1/namespaces/shop/secrets/${bootstrapSecretName(UUID)}`;
   const identity = { uuid: UUID, serviceAccount: { namespace: "shop", name: "web" } };
 
-  function world(wanted: string | undefined, known = true) {
+  /** @param under - The roots that are in force by the time of the issue. */
+  function world(wanted: string | undefined, { known = true, under = wanted ?? "" } = {}) {
     const api = new MemoryApi();
     const metadata = { namespace: "shop", name: bootstrapSecretName(UUID), labels: { [PROXY_UUID_LABEL]: UUID } };
     api.objects.set(path, { metadata, data: {} });
@@ -152,7 +153,7 @@ describe("bootstrap Secrets under other roots", () => {
       identityOf: () => (known ? identity : undefined),
       issue: async (of: unknown) => {
         issued.push(of);
-        return { chain: "CHAIN", key: new Redacted("KEY"), roots: "ROOTS", issuerId: "id" };
+        return { chain: "CHAIN", key: new Redacted("KEY"), roots: "ROOTS", issuerId: "id", under };
       },
     };
     return { api, issued, run: () => rotateBootstrapSecrets(api, source, new AbortController().signal) };
@@ -175,8 +176,16 @@ describe("bootstrap Secrets under other roots", () => {
     assert.deepEqual(api.objects.get(path)?.metadata["annotations"], { [CREDENTIAL_ANNOTATION]: "two roots" });
   });
 
+  it("are marked by the roots they were issued under, not by those when the look began", async () => {
+    const { api, issued, run } = world("two roots", { under: "the new root signs" });
+    await run();
+    assert.deepEqual(api.objects.get(path)?.metadata["annotations"], { [CREDENTIAL_ANNOTATION]: "the new root signs" });
+    await run();
+    assert.equal(issued.length, 2, "back under the roots of before they are rewritten");
+  });
+
   it("are left alone while no root ever changed, and where there is no pod of the mesh", async () => {
-    for (const { api, issued, run } of [world(undefined), world("two roots", false)]) {
+    for (const { api, issued, run } of [world(undefined), world("two roots", { known: false })]) {
       await run();
       assert.deepEqual(issued, []);
       assert.ok(api.requests.every(({ method = "GET" }) => method === "GET"));
