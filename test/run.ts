@@ -32,6 +32,8 @@ interface Count {
 
 const PURE = ["src", "test/arch", "test/deploy", "test/golden", "test/simulate", "test/protocol"];
 
+const inCluster = (name: string): string => `test/cluster/${name}`;
+
 const SUITES: readonly Suite[] = [
   { name: "pure", runner: "bun", paths: PURE },
   { name: "deno", runner: "deno", paths: PURE },
@@ -44,15 +46,19 @@ const SUITES: readonly Suite[] = [
   {
     name: "cluster",
     runner: "bun",
-    paths: ["deploy", "fuzz", "outage", "pods", "replicas", "source", "traffic"].map((name) => `test/cluster/${name}`),
+    paths: ["deploy", "fuzz", "outage", "pods", "replicas", "source", "traffic"].map(inCluster),
     apart: true,
   },
   // Takes the mesh away and installs it anew over objects of OSM 1.2, so it has a process, and a turn, of its own.
-  { name: "takeover", runner: "bun", paths: ["test/cluster/upgrade"], apart: true },
-  // The root is changed under load, three times over: `npm run test:cluster -- rotation` adds it.
-  { name: "rotation", runner: "bun", paths: ["test/cluster/rotation"], apart: true },
+  { name: "takeover", runner: "bun", paths: [inCluster("upgrade")], apart: true },
+  // The root is changed under load, by commands and by roles: `npm run test:cluster -- rotation` adds it.
+  { name: "rotation", runner: "bun", paths: ["rotation.test", "rotation-roles"].map(inCluster), apart: true },
+  // It moves between authorities. Needs a Vault that pods reach, and cert-manager in the cluster.
+  { name: "authorities", runner: "bun", paths: [inCluster("rotation-authorities")], apart: true },
+  // Vault is away for minutes. Needs power over it.
+  { name: "vault-away", runner: "bun", paths: [inCluster("vault-away")], apart: true },
   // Numbers of pods: for a machine that does nothing else. `npm run test:cluster -- endurance` adds it.
-  { name: "endurance", runner: "bun", paths: ["test/cluster/scale"], apart: true },
+  { name: "endurance", runner: "bun", paths: [inCluster("scale")], apart: true },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "osm-test-"));

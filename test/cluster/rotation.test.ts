@@ -4,8 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { CONTROLLER, MESH_NAMESPACE } from "../../deploy/build/names.ts";
-import type { Manifest } from "../support/workloads.ts";
+import { MESH_NAMESPACE } from "../../deploy/build/names.ts";
 import {
   allConnected,
   apiReader,
@@ -21,19 +20,10 @@ import {
   untilQuiet,
 } from "./control-plane.ts";
 import { kubectl } from "./kubectl.ts";
-import {
-  apply,
-  deleteNamespaces,
-  ensureMesh,
-  eventually,
-  patchMeshConfig,
-  podsOf,
-  remove,
-  setMode,
-  WAIT,
-} from "./mesh.ts";
+import { apply, deleteNamespaces, ensureMesh, eventually, podsOf, remove, setMode, WAIT } from "./mesh.ts";
 import { whilePodsAreCreated } from "./pod-creation.ts";
-import { filesAreOf, onlyRoot } from "./root-in-use.ts";
+import { filesAreOf, onlyRoot, rootOf } from "./root-in-use.ts";
+import { beginByRoles, endByRoles, forgetRotations, rootIn, setRole, untilUsed } from "./root-roles.ts";
 
 const NS = "rotation-test";
 /** As `startLoad` names them. */
@@ -65,27 +55,11 @@ after(async () => {
   await forgetRotations();
 }, WAIT);
 
-/** Back to the root that other files of tests know the mesh by. No pod of the mesh is left that would mind. */
-async function forgetRotations(): Promise<void> {
-  await kubectl(["-n", MESH_NAMESPACE, "scale", "deployment", CONTROLLER, "--replicas=0"]);
-  await eventually("the control plane is gone", 120, async () => assert.deepEqual(await replicas(), []));
-  const found = await kubectl(["-n", MESH_NAMESPACE, "get", "secrets", "-o", "name"]);
-  const made = found.split("\n").filter((name) => name.startsWith("secret/osm-ca-bundle--"));
-  const records = ["configmap/osm-root-rotation", "configmap/osm-root-rotation-replicas"];
-  await kubectl(["-n", MESH_NAMESPACE, "delete", "--ignore-not-found", ...records, ...made]);
-  await scaleControlPlane(1);
-}
-
 const state = async (): Promise<State> => askApi((await replicas())[0] ?? "", "/api/v1/rotation");
 
 /** Names of the pods under load, sorted by app. */
 async function pods(): Promise<readonly string[]> {
   return (await Promise.all(APPS.map((name) => podsOf({ namespace: NS, name })))).flat();
-}
-
-/** Has kubelets look at the pods' Secrets now, as they do for a pod that was changed, and not within a minute or two. */
-async function hasten(): Promise<void> {
-  await kubectl(["-n", NS, "annotate", "pods", "--all", "--overwrite", `rotation-test/look=${Date.now()}`]);
 }
 
 /** Resolves once a phase is reached; says how far it was if it is not. */
@@ -121,7 +95,7 @@ describe("X2: the root is changed under load", () => {
     });
     console.log(`the root was changed within ${(Date.now() - startedAt) / 1000} s`);
     assert.notEqual(next, old.name);
-    await onlyRoot(next, ACCOUNTS);
+    await onlyRoot(await rootOf(next), ACCOUNTS);
     secrets.push(next);
     assert.deepEqual(await pods(), before, "pods were restarted");
     await allConnected();
@@ -140,7 +114,7 @@ describe("X2: the root is changed under load", () => {
     assert.equal((await until("steady", step)).root.name, next?.name);
     assert.notEqual(await leader(), old);
     await settledReplicas(2);
-    await onlyRoot(next?.name ?? "", ACCOUNTS);
+    await onlyRoot(await rootOf(next?.name ?? ""), ACCOUNTS);
     secrets.push(next?.name ?? "");
     assert.deepEqual(await pods(), before, "pods were restarted");
     await allConnected();
@@ -148,56 +122,27 @@ describe("X2: the root is changed under load", () => {
   });
 });
 
-type Role = "active" | "passive" | "inactive";
-
-/** A MeshRootCertificate, by the name of its root's Secret. */
-function rooted(secret: string, role: Role): Manifest {
-  return {
-    apiVersion: "config.openservicemesh.io/v1alpha2",
-    kind: "MeshRootCertificate",
-    metadata: { namespace: MESH_NAMESPACE, name: `of-${secret}` },
-    spec: {
-      role,
-      trustDomain: "cluster.local",
-      provider: { tresor: { ca: { secretRef: { name: secret, namespace: MESH_NAMESPACE } } } },
-    },
-  };
-}
-
-async function use(secret: string, expected: string): Promise<void> {
-  await eventually(`the root in ${secret} is ${expected}`, ROTATION, async () => {
-    await hasten();
-    const path = "jsonpath={.status}";
-    const said = await kubectl(["-n", MESH_NAMESPACE, "get", "meshrootcertificate", `of-${secret}`, "-o", path]);
-    const status = JSON.parse(said || "{}") as { readonly state?: string };
-    assert.equal(status.state, expected, said);
-  });
-}
-
 describe("X2: the root is changed by roles of MeshRootCertificates", () => {
-  after(async () => {
-    await kubectl(["-n", MESH_NAMESPACE, "delete", "meshrootcertificates", "--all"]);
-    await patchMeshConfig({ featureFlags: { enableMeshRootCertificate: false } });
-  }, WAIT);
+  after(endByRoles, WAIT);
 
   it("one role at a time, and no request and no pod's creation fails", WAIT, async () => {
-    const [next = "", now = ""] = secrets;
+    const [secret = "", current = ""] = secrets;
+    const [next, now] = [rootIn(secret), rootIn(current)];
     const before = await pods();
     await resetLoad(NS);
     await whilePodsAreCreated(NS, async () => {
-      await apply(rooted(now, "active"));
-      await patchMeshConfig({ featureFlags: { enableMeshRootCertificate: true } });
-      await use(now, "issuing");
-      await assert.rejects(start(), /409/, "roles decide, and not the API");
-      await apply(rooted(next, "passive"));
-      await use(next, "validating");
-      await apply(rooted(next, "active"), rooted(now, "passive"));
-      await use(next, "issuing");
-      await use(now, "validating");
-      await apply(rooted(now, "inactive"));
-      await use(now, "unused");
+      await beginByRoles(NS, now);
+      await setRole(next, "passive");
+      await untilUsed(NS, next, "validating");
+      await setRole(next, "active");
+      await setRole(now, "passive");
+      await untilUsed(NS, next, "issuing");
+      await untilUsed(NS, now, "validating");
+      await setRole(now, "inactive");
+      await untilUsed(NS, now, "unused");
     });
-    const root = await onlyRoot(next, ACCOUNTS);
+    const root = await rootOf(secret);
+    await onlyRoot(root, ACCOUNTS);
     await filesAreOf(root, NS, before);
     assert.deepEqual(await pods(), before, "pods were restarted");
     await allConnected();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { IMAGE, type Manifest } from "../support/workloads.ts";
+import { IMAGE, type Manifest, type Namespaced } from "../support/workloads.ts";
 
 interface PodTemplate {
   readonly spec: { readonly containers: readonly object[] };
@@ -53,4 +53,23 @@ export function asStatefulSet(manifests: readonly Manifest[], serviceName: strin
 
 function isDeployment(one: Manifest): one is Manifest & { readonly spec: DeploymentSpec } {
   return one["kind"] === "Deployment";
+}
+
+/** The same objects, with a ConfigMap of these files under `/scripts` in the pods of the Deployment. */
+export function withScript(
+  manifests: readonly Manifest[],
+  { namespace, name }: Namespaced,
+  data: Readonly<Record<string, string>>,
+): readonly Manifest[] {
+  const volume = { name: "scripts", configMap: { name } };
+  const mount = { name: volume.name, mountPath: "/scripts" };
+  const files = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name }, data };
+  const mounted = manifests.map((one) => {
+    if (!isDeployment(one)) return one;
+    const { template } = one.spec;
+    const containers = template.spec.containers.map((container) => ({ ...container, volumeMounts: [mount] }));
+    const spec = { ...template.spec, containers, volumes: [volume] };
+    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
+  });
+  return [files, ...mounted];
 }

@@ -75,10 +75,7 @@ const GUIDES: Table = {
     what: "Kafka in a StatefulSet",
     notShown: "the traffic is that of S1 (TCP to names of single pods and to the Service); no second broker was set up",
   },
-  X1: {
-    what: "certificates by cert-manager",
-    notShown: "leaves by a real cert-manager are shown in test/pki; no proxies were run on them yet",
-  },
+  X1: "certificates by cert-manager",
   X2: "the root is rotated, calls go on",
   A1: "an external authoriser denies",
   A2: "an external authoriser allows",
@@ -94,10 +91,7 @@ const GUIDES: Table = {
 };
 
 const E2E: Table = {
-  e2e_certmanager: {
-    what: "client to server with cert-manager",
-    notShown: "leaves by a real cert-manager are shown in test/pki; no proxies were run on them yet",
-  },
+  e2e_certmanager: "client to server with cert-manager",
   e2e_client_server_connectivity: "pod to pod, with and without a client Service, headless, PodIP",
   e2e_controller_restart: "traffic over a restart of the controller",
   e2e_debug_server: {
@@ -115,10 +109,7 @@ const E2E: Table = {
   e2e_global_ratelimit: "global rate limits of all descriptors",
   e2e_grpc_insecure_origination: "gRPC in clear text by HTTP routes",
   e2e_grpc_secure_origination: "gRPC with the application's own TLS",
-  e2e_hashivault: {
-    what: "client to server with Vault",
-    notShown: "leaves by a real Vault are shown in test/pki; no proxies were run on them yet",
-  },
+  e2e_hashivault: "client to server with Vault",
   e2e_health_probe: "probes of all kinds in one pod",
   e2e_helm_install: {
     what: "Helm install",
@@ -132,10 +123,7 @@ const E2E: Table = {
   },
   e2e_ip_exclusion: "ranges excluded for the mesh",
   e2e_local_ratelimit: "local rate limits of virtual host and route",
-  e2e_meshrootcertificate: {
-    what: "rotation of every provider, and between them",
-    notShown: "rotation of built-in roots is shown (X2); between authorities it was not run with proxies yet",
-  },
+  e2e_meshrootcertificate: "rotation of every provider, and between them",
   e2e_metrics: "golden signals with their labels",
   e2e_multiple_ports_per_service: "an HTTP and a TCP port",
   e2e_multiple_services_per_pod: "two Services of one pod",
