@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CONTROLLER, MESH_NAMESPACE } from "../../deploy/build/names.ts";
 import { Authorities, type KnownRoot, NO_VAULT } from "./authorities.ts";
 import {
+  apiReader,
   expectNoFailure,
   leader,
   metricOf,
@@ -23,7 +24,7 @@ import {
   untilQuiet,
 } from "./control-plane.ts";
 import { kubectl } from "./kubectl.ts";
-import { deleteNamespaces, ensureMesh, eventually, get, patchMeshConfig, setMode } from "./mesh.ts";
+import { apply, deleteNamespaces, ensureMesh, eventually, get, patchMeshConfig, remove, setMode } from "./mesh.ts";
 import { onlyRoot, rootOf } from "./root-in-use.ts";
 import { beginByRoles, endByRoles, forgetRotations, replaceRoot, rootIn } from "./root-roles.ts";
 import { accountsOf, beginCount, expectServed, expectUnharmed, startWholeLoad } from "./rotation-load.ts";
@@ -51,6 +52,7 @@ describe("Vault is away", () => {
     if (MISSING !== undefined) return;
     await ensureMesh();
     await setMode("permissive");
+    await apply(...apiReader());
     await scaleControlPlane(2);
     await untilQuiet();
     await startWholeLoad(NS);
@@ -65,6 +67,7 @@ describe("Vault is away", () => {
     await lives("24h");
     await deleteNamespaces(NS);
     await endByRoles();
+    await remove(...apiReader());
     await forgetRotations();
     await authorities.remove();
   }, WAIT);
