@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { captureTerminal, type Terminal } from "../../test/support/terminal.ts";
 import { type ProgramDeps, runProgram } from "./program.ts";
 
 const refuse = (): Promise<never> => Promise.reject(new Error("not in this test"));
@@ -48,13 +49,11 @@ async function textOf(request: IncomingMessage): Promise<string> {
 
 describe("osm certificate rotate", () => {
   const folder = mkdtempSync(join(tmpdir(), "osm-rotate-"));
-  const kept = { log: console.log, error: console.error, write: process.stderr.write };
   let server: Server;
   let asked: { readonly path: string; readonly body: unknown }[] = [];
   /** What the API says, one answer after the other, by method and path; the last again and again. */
   let answers: Record<string, readonly unknown[]>;
-  let out = "";
-  let err = "";
+  let terminal: Terminal;
 
   function answerTo(method: string, path: string, body: string): unknown {
     if (method === "POST") asked.push({ path, body: JSON.parse(body) });
@@ -84,23 +83,9 @@ describe("osm certificate rotate", () => {
       "POST /api/v1/rotation/start": [MOVING],
       "POST /api/v1/rotation/forget": [{ root: "old", deleted: ["Secret osm-system/old"] }],
     };
-    [out, err] = ["", ""];
-    console.log = (text: string) => {
-      out += `${text}\n`;
-    };
-    console.error = (text: string) => {
-      err += `${text}\n`;
-    };
-    process.stderr.write = (text: string | Uint8Array) => {
-      err += text;
-      return true;
-    };
+    terminal = captureTerminal();
   });
-  afterEach(() => {
-    Object.assign(console, { log: kept.log, error: kept.error });
-    process.stderr.write = kept.write;
-    process.exitCode = 0;
-  });
+  afterEach(() => terminal.release());
 
   const osm = (...args: string[]): Promise<number> => {
     const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -159,17 +144,17 @@ describe("osm certificate rotate", () => {
   ];
   for (const [what, flags, body] of bodies) {
     it(`asks for ${what}`, async () => {
-      assert.equal(await rotate(...flags), 0, err);
+      assert.equal(await rotate(...flags), 0, terminal.err);
       assert.deepEqual(asked, [{ path: "/api/v1/rotation/start", body }]);
-      assert.equal(out, "trusting: old signs, next is trusted too; 1 of 2 proxies\n");
+      assert.equal(terminal.out, "trusting: old signs, next is trusted too; 1 of 2 proxies\n");
     });
   }
 
   it("takes name, provider and trust domain of a manifest", async () => {
     const body = { name: "issuers", provider: { certManager: issuer }, trustDomain: "mesh.example" };
-    assert.equal(await rotate("-f", manifest(OBJECT)), 0, err);
-    assert.equal(await rotate("-f", manifest(OBJECT), "-t", "other.example"), 0, err);
-    assert.equal(await rotate("-f", manifest(OBJECT.replace(/ {2}trustDomain.*\n/, ""))), 0, err);
+    assert.equal(await rotate("-f", manifest(OBJECT)), 0, terminal.err);
+    assert.equal(await rotate("-f", manifest(OBJECT), "-t", "other.example"), 0, terminal.err);
+    assert.equal(await rotate("-f", manifest(OBJECT.replace(/ {2}trustDomain.*\n/, ""))), 0, terminal.err);
     const { trustDomain: _, ...rest } = body;
     assert.deepEqual(
       asked.map((one) => one.body),
@@ -207,7 +192,7 @@ describe("osm certificate rotate", () => {
   for (const [what, flags, reason] of refusals) {
     it(`refuses ${what}, and asks for nothing`, async () => {
       assert.notEqual(await rotate(...flags), 0);
-      assert.match(err, reason);
+      assert.match(terminal.err, reason);
       assert.deepEqual(asked, []);
     });
   }
@@ -223,54 +208,54 @@ describe("osm certificate rotate", () => {
         /root\.yaml: spec\.provider\.certManager\.issuerKind must be ClusterIssuer or/,
       ],
     ] as const) {
-      err = "";
+      terminal.err = "";
       assert.equal(await rotate("-f", manifest(text)), 1);
-      assert.match(err, reason);
+      assert.match(terminal.err, reason);
     }
     assert.deepEqual(asked, []);
   });
 
   it("waits for the end, and forgets the old root if it is told to", async () => {
-    assert.equal(await osm("certificate", "rotate", "-d"), 0, err);
+    assert.equal(await osm("certificate", "rotate", "-d"), 0, terminal.err);
     assert.deepEqual(asked, [
       { path: "/api/v1/rotation/start", body: {} },
       { path: "/api/v1/rotation/forget", body: { root: "old" } },
     ]);
-    assert.match(out, /steady: next signs and is trusted; .*\ndeleted Secret osm-system\/old\n$/);
+    assert.match(terminal.out, /steady: next signs and is trusted; .*\ndeleted Secret osm-system\/old\n$/);
   });
 
   it("forgets the old root also where all was over at once", async () => {
     answers["GET /api/v1/rotation"] = [STEADY, OVER];
     answers["POST /api/v1/rotation/start"] = [OVER];
-    assert.equal(await osm("certificate", "rotate", "-d"), 0, err);
+    assert.equal(await osm("certificate", "rotate", "-d"), 0, terminal.err);
     assert.deepEqual(asked[1]?.body, { root: "old" });
   });
 
   it("forgets nothing where the rotation was rolled back", async () => {
     answers["GET /api/v1/rotation"] = [STEADY, MOVING, STEADY];
     assert.equal(await osm("certificate", "rotate", "-d"), 1);
-    assert.match(err, /the rotation was rolled back: the root is old, not next/);
+    assert.match(terminal.err, /the rotation was rolled back: the root is old, not next/);
     assert.equal(asked.length, 1);
   });
 
   it("takes OSM's command line", async () => {
     const args = ["--mesh-name", "osm", "-y", "-w", "60s", "-d", "-t", "mesh.example", "-f", manifest(OBJECT)];
-    assert.equal(await osm("alpha", "certificate", "rotate", ...args), 0, err);
-    assert.equal(await osm("alpha", "certificate", "mrc", "--no-wait", "-c", "spare"), 0, err);
+    assert.equal(await osm("alpha", "certificate", "rotate", ...args), 0, terminal.err);
+    assert.equal(await osm("alpha", "certificate", "mrc", "--no-wait", "-c", "spare"), 0, terminal.err);
     assert.deepEqual(
       asked.map(({ path }) => path.replace("/api/v1/rotation/", "")),
       ["start", "forget", "start"],
     );
     assert.deepEqual(asked[2]?.body, { meshRootCertificate: "spare" });
     assert.equal(await osm("alpha", "certificate", "rotate", "-w", "soon"), 2);
-    assert.match(err, /"soon" is no duration/);
+    assert.match(terminal.err, /"soon" is no duration/);
   });
 
   it("forget says what was deleted, or the API's reason", async () => {
-    assert.equal(await osm("certificate", "forget", "old"), 0, err);
-    assert.equal(out, "deleted Secret osm-system/old\n");
+    assert.equal(await osm("certificate", "forget", "old"), 0, terminal.err);
+    assert.equal(terminal.out, "deleted Secret osm-system/old\n");
     answers["POST /api/v1/rotation/forget"] = [];
     assert.equal(await osm("certificate", "forget", "old"), 1);
-    assert.equal(err, "osm: it is in use\n");
+    assert.equal(terminal.err, "osm: it is in use\n");
   });
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { captureTerminal, type Terminal } from "../../test/support/terminal.ts";
 import type { MeshStatus } from "../local/cluster/status.ts";
 import { osmArgv } from "./executable.ts";
 import { readHandshakes } from "./local-meshes.ts";
@@ -24,82 +25,61 @@ const DEPS: ProgramDeps = {
 
 describe("the command line", () => {
   const runtime = mkdtempSync(join(tmpdir(), "osm-cli-"));
-  const kept = {
-    dir: process.env["XDG_RUNTIME_DIR"],
-    log: console.log,
-    error: console.error,
-    write: process.stderr.write,
-  };
-  let out = "";
-  let err = "";
+  const kept = process.env["XDG_RUNTIME_DIR"];
+  let terminal: Terminal;
 
   before(() => {
     process.env["XDG_RUNTIME_DIR"] = runtime;
   });
   after(() => {
-    if (kept.dir === undefined) delete process.env["XDG_RUNTIME_DIR"];
-    else process.env["XDG_RUNTIME_DIR"] = kept.dir;
+    if (kept === undefined) delete process.env["XDG_RUNTIME_DIR"];
+    else process.env["XDG_RUNTIME_DIR"] = kept;
     rmSync(runtime, { recursive: true, force: true });
   });
   beforeEach(() => {
-    out = "";
-    err = "";
-    console.log = (text: string) => {
-      out += `${text}\n`;
-    };
-    console.error = (text: string) => {
-      err += `${text}\n`;
-    };
-    process.stderr.write = (text: string | Uint8Array) => {
-      err += text;
-      return true;
-    };
+    terminal = captureTerminal();
   });
-  afterEach(() => {
-    Object.assign(console, { log: kept.log, error: kept.error });
-    process.stderr.write = kept.write;
-    process.exitCode = 0;
-  });
+  afterEach(() => terminal.release());
 
   const run = (...args: string[]): Promise<number> => runProgram(DEPS, ["bun", "osm", ...args]);
 
   it("prints its version, for people and for programs", async () => {
     assert.equal(await run("version"), 0);
-    assert.equal(out, "osm 1.2.3 (test)\n");
-    out = "";
+    assert.equal(terminal.out, "osm 1.2.3 (test)\n");
+    terminal.out = "";
     assert.equal(await run("version", "--json"), 0);
-    assert.deepEqual(JSON.parse(out), { version: "1.2.3", runtime: "test" });
+    assert.deepEqual(JSON.parse(terminal.out), { version: "1.2.3", runtime: "test" });
   });
 
   it("ends with 2 where the arguments make no sense", async () => {
     assert.equal(await run("local", "fly"), 2);
-    assert.match(err, /unknown command 'fly'/);
+    assert.match(terminal.err, /unknown command 'fly'/);
     assert.equal(await run("local", "up"), 2);
     assert.equal(await run("local", "logs", "a/b", "--tail", "x"), 2);
-    assert.match(err, /a number of lines/);
+    assert.match(terminal.err, /a number of lines/);
     assert.equal(await run("local", "up", "x", "--control-plane", "none"), 2);
   });
 
   it("ends with 3 where no mesh runs, and says how to start one", async () => {
     for (const args of [["status"], ["exec", "a/b", "--", "true"], ["logs", "a/b"]]) {
-      err = "";
+      terminal.err = "";
       assert.equal(await run("local", ...args), 3);
-      assert.match(err, /^osm: no mesh runs in .*: start one with `osm local up DIR`\n$/);
+      assert.match(terminal.err, /^osm: no mesh runs in .*: start one with `osm local up DIR`\n$/);
     }
   });
 
   it("takes down what does not run without complaint", async () => {
     assert.equal(await run("local", "down", "--name", "none"), 0);
-    assert.match(err, /mesh none does not run/);
+    assert.match(terminal.err, /mesh none does not run/);
   });
 
   it("names what is wrong with a directory, a name and a file", async () => {
     assert.equal(await run("local", "up", join(runtime, "none")), 1);
-    assert.match(err, /none is not a directory/);
+    assert.match(terminal.err, /none is not a directory/);
     assert.equal(await run("local", "status", "--name", "A b"), 1);
-    assert.match(err, /"A b" is no name for a mesh/);
+    assert.match(terminal.err, /"A b" is no name for a mesh/);
     assert.equal(await run("local", "apply", "-f", join(runtime, "none.yaml")), 1);
-    assert.match(err, /none\.yaml cannot be read/);
+    assert.match(terminal.err, /none\.yaml cannot be read/);
   });
 });
 
