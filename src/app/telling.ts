@@ -30,7 +30,10 @@ export interface Telling {
 
 /** Until `signal` is aborted. Never rejects: while the API server is away, health and metrics tell alone. */
 export function tellOfCertificates({ place, plane, log, pause }: Telling, signal: AbortSignal): Promise<void> {
-  const chores = [certificateEvents(place, () => plane.watch().alarms), outageEvents(place, plane.providers)];
+  // An API server that says nothing must not keep a replica from stopping.
+  const client: EventPlace["client"] = { request: (request) => place.client.request({ ...request, signal }) };
+  const until = { ...place, client };
+  const chores = [certificateEvents(until, () => plane.watch().alarms), outageEvents(until, plane.providers)];
   const onError = (chore: string, cause: unknown): void =>
     log.error("an Event could not be written and is tried again", { chore, error: String(cause) });
   return runChores(chores, { onError, pause }, signal);
