@@ -278,7 +278,9 @@ export class LeafStore {
     // With all places taken, the end of any renewal looks again.
     const waiting =
       this.#renewals < MAX_RENEWALS ? [...this.#entries.values()].map((entry) => nextLookAt(entry, issuerId)) : [];
-    const at = waiting.reduce((soonest, one) => Math.min(soonest, one), now + RECHECK);
+    // From the last look, not from now: what calls this more often than that must not put the next one off for ever.
+    const nextCheck = now < this.#lastCheck ? now : this.#lastCheck + RECHECK;
+    const at = waiting.reduce((soonest, one) => Math.min(soonest, one), nextCheck);
     this.#cancelTimer = this.#clock.schedule(Math.max(at, now), () => this.recheck());
   }
 }
