@@ -7,12 +7,13 @@
 import type { Millis } from "../core/base/millis.ts";
 import { compareText } from "../core/base/ref.ts";
 import type { MeshRootCertificate } from "../core/model/mesh-root-certificate.ts";
-import { type IntendedRoot, intentOf, useOf } from "../rotation/intent.ts";
+import { type IntendedRoot, type Intent, intentOf, useOf } from "../rotation/intent.ts";
 import type { RootRef, RotationRecord } from "../rotation/record.ts";
 import type { Rotator } from "../rotation/rotator.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
 import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
 import type { Chore } from "./chores.ts";
+import { checkPlace } from "./root-choice.ts";
 import { ACCEPTED, rootObjectPath } from "./root-objects.ts";
 import { sourceFrom } from "./root-providers.ts";
 
@@ -47,13 +48,18 @@ export function meshRoots({ client, namespace, rotator, certificates, now }: Mes
     const intent = intentOf(rotator.roots().record, roots, now());
     if (intent.kind !== "change") return intent.kind === "trouble" ? intent.message : "";
     try {
-      // Opened first: a root that cannot sign is refused before anybody trusts it.
-      const to = intent.opens && (await rotator.complete(intent.opens));
-      await rotator.change((record) => intent.apply(record, to));
+      for (const { provider } of all.filter(({ role }) => role !== "inactive")) checkPlace(provider, namespace);
+      await change(intent);
       return "";
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  async function change({ opens, apply }: Extract<Intent, { kind: "change" }>): Promise<void> {
+    // Opened first: a root that cannot sign is refused before anybody trusts it.
+    const to = opens && (await rotator.complete(opens));
+    await rotator.change((record) => apply(record, to));
   }
 
   async function tell({ meta }: MeshRootCertificate, status: object): Promise<void> {

@@ -25,16 +25,26 @@ export interface RootChoice {
  * Rejects with `RotationRefused`, or with `RootRefused` if the Secret is no root.
  */
 export async function checkSecret(provider: RootProvider, { client, namespace }: RootPlace): Promise<void> {
+  checkPlace(provider, namespace);
   if (provider.kind !== "tresor") return;
   const { secret } = provider;
-  if (secret.namespace !== namespace)
-    throw new RotationRefused(
-      `Secret ${secret.namespace}/${secret.name} is not in the mesh's namespace: put it into ${namespace}`,
-    );
   if ((await readRootSecret({ client, namespace, name: secret.name })) === undefined)
     throw new RotationRefused(
       `there is no Secret ${namespace}/${secret.name}: make it with kubectl -n ${namespace} create secret generic ${secret.name} --from-file=ca.crt=FILE --from-file=private.key=FILE`,
     );
+}
+
+/**
+ * OSM passed over the namespace that was written, and took the Secret of that name in the mesh's own.
+ *
+ * @throws RotationRefused if the key would be in another namespace: nothing is read there.
+ */
+export function checkPlace(provider: RootProvider, namespace: string): void {
+  if (provider.kind !== "tresor" || provider.secret.namespace === namespace) return;
+  const { secret } = provider;
+  throw new RotationRefused(
+    `Secret ${secret.namespace}/${secret.name} is not in the mesh's namespace: put it into ${namespace}`,
+  );
 }
 
 /** Eight digits, for names. */
