@@ -29,6 +29,19 @@ describe("leaves that proxies hold from before", () => {
     assert.equal(renewed.length, 1);
   });
 
+  it("one of the root that signs now is kept, however soon it is due, where ours is still of the root before", async () => {
+    const { store, issuer, pass } = setUp(LIFE, () => 0);
+    await store.demand(A);
+    await pass(2 * LIFE);
+    const next = "cd".repeat(32);
+    issuer.issuerId = next;
+    const notAfter = START + 2 * LIFE + 9 * HOUR;
+    assert.equal(store.adopt(A, leafVersion({ issuerId: next, notAfter, serial: "77".repeat(16) })), true);
+    store.recheck();
+    await store.settled();
+    assert.equal(store.current(A)?.issuerId, next);
+  });
+
   it("the same holds when the proxy comes before the first demand", async () => {
     const { store, renewed, pass } = setUp(LIFE, () => 0);
     assert.equal(store.adopt(A, held(13 * HOUR)), true);

@@ -181,6 +181,8 @@ export class LeafStore {
 
   #mayKeep(entry: LeafEntry | undefined, dueAt: Millis): boolean {
     if (entry?.leaf === undefined || dueAt >= entry.dueAt) return true;
+    // Ours is of another root, and about to be replaced: the proxy must not go back to it, for nobody may trust it soon.
+    if (entry.leaf.issuerId !== this.#issuer.issuerId) return true;
     if (entry.issues > 1) return false;
     entry.dueAt = dueAt;
     this.#reschedule();
