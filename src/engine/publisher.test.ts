@@ -26,19 +26,20 @@ function objects(ready: boolean) {
 }
 
 /** An authority that is away until it is not. */
-function world(ready: boolean) {
+function world(ready: boolean, obtain: () => Promise<Leaf> = () => Promise.reject(new Error("Vault is away"))) {
   const compiler = createCompiler(SETTINGS);
   const mesh = compileWith(compiler, snapshotOf(objects(ready)).snapshot);
   const [key = ""] = mesh.proxies.keys();
   const cache = new ResourceCache();
   const errors: string[] = [];
   let tell: (leaf: Leaf) => void = () => undefined;
+  let connected: readonly string[] = [key];
   const publisher = createPublisher({
     compiler,
     cache,
     trust: TRUST,
     leaves: {
-      obtain: () => Promise.reject(new Error("Vault is away")),
+      obtain,
       adopt: () => true,
       onRenewed(listener) {
         tell = listener;
@@ -48,18 +49,49 @@ function world(ready: boolean) {
     },
     log: { info: () => undefined, error: (message) => void errors.push(message) },
     breathe: async () => undefined,
-    connected: () => [key],
+    connected: () => connected,
   });
   const show = async (next = mesh) => {
     await publisher.show(next);
     await new Promise((resolve) => setImmediate(resolve));
   };
   const again = () => show(compileWith(compiler, snapshotOf(objects(true)).snapshot));
-  const account = { namespace: "shop", name: "web" };
-  const times = { issuedAt: 0, notAfter: 1 };
-  const leaf: Leaf = { account, chainPem: "C", key: new Redacted("K"), issuerId: "i", ...times, version: "v" };
-  return { key, cache, errors, publisher, show, again, renew: () => tell(leaf) };
+  const connect = (is: boolean) => {
+    connected = is ? [key] : [];
+    if (is) publisher.publish(key);
+  };
+  return { key, cache, errors, publisher, show, again, connect, renew: () => tell(LEAF) };
 }
+
+const LEAF: Leaf = {
+  account: { namespace: "shop", name: "web" },
+  chainPem: "C",
+  key: new Redacted("K"),
+  issuerId: "i",
+  issuedAt: 0,
+  notAfter: 1,
+  version: "v",
+};
+
+describe("a publisher", () => {
+  it("gives a proxy that comes back nothing of before, while its certificate is under way", async () => {
+    const waiting: ((leaf: Leaf) => void)[] = [];
+    const { key, cache, publisher, show, connect } = world(true, () => new Promise((resolve) => waiting.push(resolve)));
+    await show();
+    waiting.shift()?.(LEAF);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(cache.read(key) !== undefined);
+    connect(false);
+    const both = { pem: `${TRUST.pem}another\n` };
+    await publisher.trust(both);
+    connect(true);
+    assert.equal(cache.read(key), undefined, "it would trust the roots of before alone");
+    waiting.shift()?.(LEAF);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(publisher.published(key)?.trust, both);
+    assert.ok(cache.read(key) !== undefined);
+  });
+});
 
 describe("a publisher without an authority", () => {
   it("gives pods that are ready everything but a certificate, and that as soon as there is one", async () => {

@@ -95,6 +95,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function publishProxy({ key, ir }: CompiledProxy): void {
     const leaf = held.get(keyOf(ir.serviceAccount));
     if (leaf === undefined) {
+      // Left from when it was connected here last, perhaps under other roots: until there is a certificate for it, it
+      // must go on with what others have sent it since.
+      if (!lacking.has(keyOf(ir.serviceAccount))) cache.forget(key);
       void obtain(key, ir.serviceAccount);
       return;
     }

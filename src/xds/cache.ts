@@ -27,6 +27,11 @@ export class ResourceCache {
     for (const listener of [...(this.#listeners.get(proxy) ?? [])]) listener(undefined);
   }
 
+  /** Has nothing for the proxy any more, until it is published anew. Its streams go on, and keep what they were sent. */
+  forget(proxy: string): void {
+    this.#resources.delete(proxy);
+  }
+
   read(proxy: string): ProxyResources | undefined {
     return this.#resources.get(proxy);
   }
