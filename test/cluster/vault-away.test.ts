@@ -53,7 +53,7 @@ const LONG = process.env["OSM_TEST_LONG"] === "1";
 /** Renewal is due after two thirds of the life, and overdue after three quarters: both are in the outage. */
 const WITHIN: Times = LONG
   ? { life: 600, before: 220, away: 300, after: 60 }
-  : { life: 300, before: 130, away: 100, after: 50 };
+  : { life: 400, before: 200, away: 120, after: 60 };
 const BEYOND: Times = LONG
   ? { life: 120, before: 60, away: 300, after: 240 }
   : { life: 60, before: 20, away: 150, after: 60 };
