@@ -79,7 +79,7 @@ function outcomeOf(client: TLSSocket): Promise<string | undefined> {
       resolve(reason);
     };
     client.once("data", () => end(undefined));
-    client.once("error", ({ message }) => end(`as a server's certificate: ${message}`));
+    client.on("error", ({ message }) => end(`as a server's certificate: ${message}`));
     client.once("close", () => setTimeout(() => end("the connection was closed"), REASON_WITHIN));
   });
 }

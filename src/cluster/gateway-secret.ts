@@ -8,7 +8,7 @@ import type { Millis } from "../core/base/millis.ts";
 import { isRecord } from "../core/model/fields.ts";
 import type { CertificateSettings } from "../core/model/mesh-config.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { ignoreMissing } from "../sources/kubernetes/kubernetes-error.ts";
 import { secretTexts } from "./root-secret.ts";
 
 type Client = Pick<KubernetesClient, "request">;
@@ -102,8 +102,4 @@ async function removeOthers(client: Client, meshName: string, kept: Place | unde
     const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
     await client.request({ method: "DELETE", path }).catch(ignoreMissing);
   }
-}
-
-function ignoreMissing(cause: unknown): undefined {
-  if (!hasStatus(cause, 404)) throw cause;
 }

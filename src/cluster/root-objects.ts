@@ -13,7 +13,7 @@ import {
 } from "../core/model/mesh-root-certificate.ts";
 import { RotationRefused } from "../rotation/record.ts";
 import type { ApiRequest, KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus, KubernetesError } from "../sources/kubernetes/kubernetes-error.ts";
+import { hasStatus, ignoreMissing, KubernetesError } from "../sources/kubernetes/kubernetes-error.ts";
 
 export interface RootPlace {
   readonly client: Pick<KubernetesClient, "request">;
@@ -142,8 +142,4 @@ function read(raw: unknown): MeshRootCertificate {
   const name = isRecord(raw) && isRecord(raw["metadata"]) ? String(raw["metadata"]["name"]) : "";
   const [found] = parsed.findings;
   throw new RotationRefused(`MeshRootCertificate ${name} cannot be read: ${found?.path ?? ""} ${found?.message ?? ""}`);
-}
-
-function ignoreMissing(cause: unknown): undefined {
-  if (!hasStatus(cause, 404)) throw cause;
 }

@@ -9,7 +9,7 @@ import { isRecord } from "../core/model/fields.ts";
 import type { RootKeeper } from "../rotation/roots.ts";
 import { RecordConflict, type RecordStore, type StoredRecord } from "../rotation/rotator.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { hasStatus, ignoreMissing } from "../sources/kubernetes/kubernetes-error.ts";
 import { randomHex } from "./root-choice.ts";
 import { createRootSecret, openRootSecret, ROOT_SECRET, readRootSecret } from "./root-secret.ts";
 
@@ -32,7 +32,7 @@ export function clusterRecordStore(
   const path = `${collection}/${ROTATION_CONFIG_MAP}`;
   return {
     async read() {
-      const found = await client.request({ path }).catch(undefinedFor(404));
+      const found = await client.request({ path }).catch(ignoreMissing);
       if (found === undefined) return undefined;
       const { text, resourceVersion } = readMap(found);
       return { record: parse(text, `ConfigMap ${namespace}/${ROTATION_CONFIG_MAP}`), revision: resourceVersion };
@@ -92,10 +92,4 @@ function readMap(map: unknown): { readonly text: string; readonly resourceVersio
 function conflict(cause: unknown): never {
   if (hasStatus(cause, 409)) throw new RecordConflict("the rotation was changed in between", { cause });
   throw cause;
-}
-
-function undefinedFor(status: number): (cause: unknown) => undefined {
-  return (cause) => {
-    if (!hasStatus(cause, status)) throw cause;
-  };
 }

@@ -11,7 +11,7 @@ import { parseCertificate } from "../ca/pki-read.ts";
 import { Redacted } from "../core/base/redacted.ts";
 import type { OpenRoots } from "../rotation/roots.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { hasStatus, ignoreMissing } from "../sources/kubernetes/kubernetes-error.ts";
 import { secretTexts } from "./root-secret.ts";
 
 export const SERVER_SECRETS = {
@@ -75,8 +75,4 @@ async function leafOf(
     return { ...kept, issuerId, serial, notBefore, notAfter, issuedAt: notBefore, version };
   }
   return undefined;
-}
-
-function ignoreMissing(cause: unknown): undefined {
-  if (!hasStatus(cause, 404)) throw cause;
 }

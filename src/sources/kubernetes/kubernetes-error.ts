@@ -44,6 +44,11 @@ export function hasStatus(cause: unknown, status: number): cause is KubernetesEr
   return cause instanceof KubernetesError && cause.status === status;
 }
 
+/** For `catch`: what is not there is undefined, or gone already. @throws every other cause. */
+export function ignoreMissing(cause: unknown): undefined {
+  if (!hasStatus(cause, 404)) throw cause;
+}
+
 /** Reads a `Status` object, of a failed request's body or of a watch's ERROR event. */
 export function readStatus(raw: unknown): {
   readonly code: number;
