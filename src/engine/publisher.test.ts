@@ -8,28 +8,29 @@ import { createCompiler } from "./compile.ts";
 import type { Leaf } from "./ports.ts";
 import { createPublisher } from "./publisher.ts";
 
-const UUID = "6f3c5a52-9f3b-4d0a-8b35-0d8b8f1f6c11";
+const UUID = "6f3c5a52-9f3b-4d0a-8b35-0d8b8f1f6c1";
 const MESHED = { metadata: { name: "shop", labels: { "openservicemesh.io/monitored-by": "osm" } } };
 
 function objects(ready: boolean) {
-  const is = ready ? "True" : "False";
-  return withEndpoints([
-    { apiVersion: "v1", kind: "Namespace", ...MESHED },
-    {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { namespace: "shop", name: "web", labels: { "osm-proxy-uuid": UUID } },
-      spec: { serviceAccountName: "web", containers: [] },
-      status: { phase: "Running", podIP: "10.0.0.9", conditions: [{ type: "Ready", status: is }] },
-    },
-  ]);
+  return withEndpoints([{ apiVersion: "v1", kind: "Namespace", ...MESHED }, webPod(1, ready), webPod(2, true)]);
+}
+
+function webPod(n: number, ready: boolean) {
+  const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace: "shop", name: `web-${n}`, labels: { "osm-proxy-uuid": `${UUID}${n}` } },
+    spec: { serviceAccountName: "web", containers: [] },
+    status: { phase: "Running", podIP: `10.0.0.${n}`, conditions },
+  };
 }
 
 /** An authority that is away until it is not. */
 function world(ready: boolean, obtain: () => Promise<Leaf> = () => Promise.reject(new Error("Vault is away"))) {
   const compiler = createCompiler(SETTINGS);
   const mesh = compileWith(compiler, snapshotOf(objects(ready)).snapshot);
-  const [key = ""] = mesh.proxies.keys();
+  const [key = "", other = ""] = [...mesh.proxies.keys()].sort();
   const cache = new ResourceCache();
   const errors: string[] = [];
   let tell: (leaf: Leaf) => void = () => undefined;
@@ -56,11 +57,12 @@ function world(ready: boolean, obtain: () => Promise<Leaf> = () => Promise.rejec
     await new Promise((resolve) => setImmediate(resolve));
   };
   const again = () => show(compileWith(compiler, snapshotOf(objects(true)).snapshot));
-  const connect = (is: boolean) => {
-    connected = is ? [key] : [];
-    if (is) publisher.publish(key);
+  const connect = (...keys: readonly string[]) => {
+    const come = keys.filter((one) => !connected.includes(one));
+    connected = keys;
+    for (const one of come) publisher.publish(one);
   };
-  return { key, cache, errors, publisher, show, again, connect, renew: () => tell(LEAF) };
+  return { key, other, cache, errors, publisher, show, again, connect, renew: () => tell(LEAF) };
 }
 
 const LEAF: Leaf = {
@@ -81,10 +83,10 @@ describe("a publisher", () => {
     waiting.shift()?.(LEAF);
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(cache.read(key) !== undefined);
-    connect(false);
+    connect();
     const both = { pem: `${TRUST.pem}another\n` };
     await publisher.trust(both);
-    connect(true);
+    connect(key);
     assert.equal(cache.read(key), undefined, "it would trust the roots of before alone");
     waiting.shift()?.(LEAF);
     await new Promise((resolve) => setImmediate(resolve));
@@ -106,6 +108,19 @@ describe("a publisher without an authority", () => {
     renew();
     assert.equal(cache.read(key)?.secret.byName.get(SERVICE_CERTIFICATE)?.version, "v");
     assert.equal(publisher.published(key)?.leaf?.version, "v");
+  });
+
+  it("gives a proxy that comes back all that is new, though it lacks a certificate", async () => {
+    const { key, other, cache, publisher, show, connect } = world(true);
+    connect(key, other);
+    await show();
+    connect(other);
+    const both = { pem: `${TRUST.pem}another\n` };
+    await publisher.trust(both);
+    const before = cache.read(key);
+    connect(key, other);
+    assert.notEqual(cache.read(key), before, "it would trust the roots of before alone");
+    assert.equal(publisher.published(key)?.trust, both);
   });
 
   it("lets others wait: an Envoy that starts would take it for all there is", async () => {

@@ -95,9 +95,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function publishProxy({ key, ir }: CompiledProxy): void {
     const leaf = held.get(keyOf(ir.serviceAccount));
     if (leaf === undefined) {
-      // Left from when it was connected here last, perhaps under other roots: until there is a certificate for it, it
-      // must go on with what others have sent it since.
-      if (!lacking.has(keyOf(ir.serviceAccount))) cache.forget(key);
+      // What is left from when it was connected here last, perhaps under other roots, must not undo what others have
+      // sent it since.
+      if (lacking.has(keyOf(ir.serviceAccount))) publishWithout(key);
+      else cache.forget(key);
       void obtain(key, ir.serviceAccount);
       return;
     }
@@ -125,8 +126,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
    */
   function publishWithout(key: string): void {
     const proxy = mesh?.proxies.get(key);
-    if (proxy === undefined || !(proxy.pod.ready || proxy.pod.containersReady)) return;
-    render(key, proxy.ir);
+    if (proxy !== undefined && (proxy.pod.ready || proxy.pod.containersReady)) render(key, proxy.ir);
+    else cache.forget(key);
   }
 
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
