@@ -41,6 +41,7 @@ const WANTED = [
   "envoy/extensions/filters/network/local_ratelimit/v3",
   "envoy/extensions/filters/network/ratelimit/v3",
   "envoy/extensions/formatter/req_without_query/v3",
+  "envoy/extensions/retry/host/previous_hosts/v3",
 ];
 
 /** Envoy's files use one field rule that the shipped `validate.proto` is too old to know. */

@@ -1,9 +1,9 @@
-/** Retry and time limits on real Envoys: what is repeated, and what is cut. */
+/** Retry and time limits on real Envoys: what is repeated, also unasked, and what is cut. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { TestMesh } from "../support/mesh.ts";
 import { script } from "../support/script.ts";
-import { statistics, whenTaken } from "../support/statistics.ts";
+import { statistic, statistics, whenTaken } from "../support/statistics.ts";
 import { meshConfigWith, retry } from "../support/traffic-policies.ts";
 import { app, client, type Manifest, namespace, service } from "../support/workloads.ts";
 
@@ -11,12 +11,8 @@ const CLIENT = "curl/curl";
 const URL = "http://httpbin.httpbin.svc.cluster.local:14001";
 const CLUSTER = "cluster.httpbin/httpbin|14001";
 
-const HTTPBIN: readonly Manifest[] = app({
-  namespace: "httpbin",
-  name: "httpbin",
-  run: { command: script("moody-server.ts", "14001") },
-  port: 14001,
-});
+const MOODY = { namespace: "httpbin", run: { command: script("moody-server.ts", "14001") }, port: 14001 };
+const HTTPBIN: readonly Manifest[] = app({ ...MOODY, name: "httpbin" });
 const httpbinService = (annotations: Readonly<Record<string, string>> = {}): Manifest => {
   const made = service({ namespace: "httpbin", name: "httpbin" }, [{ port: 14001, appProtocol: "http" }]);
   return { ...made, metadata: { namespace: "httpbin", name: "httpbin", annotations } };
@@ -40,6 +36,8 @@ const MANIFESTS = [
   settings(true),
   ...HTTPBIN,
   httpbinService(),
+  ...app({ ...MOODY, name: "pair", replicas: 2 }),
+  service({ namespace: "httpbin", name: "pair" }, [{ port: 14001, appProtocol: "http" }]),
   ...client({ namespace: "curl", name: "curl" }),
   ...client({ namespace: "curl", name: "other" }),
   RETRY,
@@ -101,6 +99,28 @@ describe("Retry and times", () => {
       await whenTaken(mesh, CLIENT, ["routes"], () => mesh.delete(RETRY));
       assert.deepEqual((await added(CLIENT, "/?status=503")).counts, [0, 0, 0, 0, 0, 0]);
     });
+  });
+
+  describe("calls that no Retry names", () => {
+    const PAIR = "http://pair.httpbin:14001";
+
+    it("are tried again elsewhere when they could not be sent", async () => {
+      const { pods } = await mesh.status();
+      const [deaf] = pods.filter(({ name }) => name.startsWith("pair-"));
+      const stop = "http://127.0.0.1:15000/drain_listeners?inboundonly";
+      assert.equal((await mesh.get(`httpbin/${deaf?.name}`, stop, { method: "POST" })).status, 200);
+      const before = await retriesOf("pair");
+      const answers = await mesh.http("curl/other", PAIR, { count: 40 });
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+      assert.ok((await retriesOf("pair")) > before, "no request met the endpoint that refuses: nothing was shown");
+    });
+
+    it("are never sent twice", async () => {
+      assert.deepEqual(await added("curl/other", "/?drop=1"), { status: 503, counts: [0, 0, 0, 0, 0, 0] });
+    });
+
+    const retriesOf = (name: string) =>
+      statistic(mesh, "curl/other", `cluster.httpbin/${name}|14001.upstream_rq_retry`);
   });
 
   describe("times", () => {

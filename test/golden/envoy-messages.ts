@@ -35,6 +35,7 @@ import { RateLimitSchema as NetworkRateLimitSchema } from "../../gen/envoy/exten
 import { RBACSchema as NetworkRbacSchema } from "../../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import { TcpProxySchema } from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
 import { ReqWithoutQuerySchema } from "../../gen/envoy/extensions/formatter/req_without_query/v3/req_without_query_pb.ts";
+import { PreviousHostsPredicateSchema } from "../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import {
   DownstreamTlsContextSchema,
@@ -68,6 +69,7 @@ export const PACKED: Registry = createRegistry(
   ExtAuthzSchema,
   ZipkinConfigSchema,
   ReqWithoutQuerySchema,
+  PreviousHostsPredicateSchema,
   TypedStructSchema,
 );
 

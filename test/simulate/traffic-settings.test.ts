@@ -241,8 +241,28 @@ describe("Retry", () => {
       hosts("shop/web", "rds-outbound.80").join(),
       /"retryPolicy":\{"retryOn":"5xx,reset","numRetries":5,"perTryTimeout":"1s","retryBackOff":\{"baseInterval":"2s"/,
     );
-    assert.doesNotMatch(hosts("shop/api", "rds-outbound.80").join(), /retryPolicy/);
+    assert.doesNotMatch(hosts("shop/api", "rds-outbound.80").join(), /5xx/);
     assert.deepEqual(codes, []);
+  });
+
+  it("leaves calls that it does not name to be tried again elsewhere, as long as they never left", () => {
+    const unsent =
+      /"retryPolicy":\{"retryOn":"connect-failure,refused-stream,reset-before-request","numRetries":2,.*previous_hosts/;
+    const { hosts } = compiled(permissive({}, ON), again("r", ["shop/api"]));
+    assert.match(hosts("shop/api", "rds-outbound.80").join(), unsent);
+    assert.doesNotMatch(hosts("shop/web", "rds-outbound.80").join(), unsent);
+    assert.match(
+      compiled(permissive(), again("r", ["shop/api"]))
+        .hosts("shop/web", "rds-outbound.80")
+        .join(),
+      unsent,
+    );
+    assert.doesNotMatch(hosts("shop/api", "rds-inbound.80").join(), /retryPolicy/);
+  });
+
+  it("repeats nothing at all with a number of 0", () => {
+    const { hosts } = compiled(permissive({}, ON), again("r", ["shop/api"], { numRetries: 0 }));
+    assert.doesNotMatch(hosts("shop/web", "rds-outbound.80").join(), /retryPolicy/);
   });
 
   it("says that it is off, and what it does not find", () => {

@@ -12,13 +12,17 @@ import {
   VirtualHostSchema,
 } from "../../../gen/envoy/config/route/v3/route_components_pb.ts";
 import { type RouteConfiguration, RouteConfigurationSchema } from "../../../gen/envoy/config/route/v3/route_pb.ts";
+import { PreviousHostsPredicateSchema } from "../../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { memoByObject } from "../base/memo.ts";
 import type { RequestLimits, RetryPolicy, Route, RouteTable, VirtualHost } from "../ir/route.ts";
 import { HTTP_LOCAL_RATE_LIMIT, HTTP_RBAC } from "./names.ts";
 import { routeRules } from "./rbac.ts";
 import { localRequestLimit, rateLimitActions } from "./request-limit.ts";
 import { toRouteMatch } from "./route-match.ts";
-import { durationOf } from "./typed.ts";
+import { durationOf, typed } from "./typed.ts";
+
+/** Draws of an endpoint before one that had a try is taken again. */
+const DRAWS = 5n;
 
 /** One RDS resource. Routes keep the IR's order: Envoy takes the first that matches. */
 export const buildRoutes: (table: RouteTable) => RouteConfiguration = memoByObject(({ name, virtualHosts }) =>
@@ -77,12 +81,26 @@ function toAction({ clusters, retry, timeouts, limits }: Route): EnvoyRoute["act
   }).action;
 }
 
-function retryPolicy({ retryOn, retries, perTryTimeout, backoffBase }: RetryPolicy) {
+function retryPolicy({ retryOn, retries, perTryTimeout, backoffBase, elsewhere }: RetryPolicy) {
   return {
     retryOn,
     ...(retries === undefined ? {} : { numRetries: retries }),
     ...(perTryTimeout === undefined ? {} : { perTryTimeout: durationOf(perTryTimeout) }),
     ...(backoffBase === undefined ? {} : { retryBackOff: { baseInterval: durationOf(backoffBase) } }),
+    ...(elsewhere && otherEndpoints()),
+  };
+}
+
+function otherEndpoints() {
+  const predicate = typed(PreviousHostsPredicateSchema);
+  return {
+    retryHostPredicate: [
+      {
+        name: "envoy.retry_host_predicates.previous_hosts",
+        configType: { case: "typedConfig" as const, value: predicate },
+      },
+    ],
+    hostSelectionRetryMaxAttempts: DRAWS,
   };
 }
 

@@ -16,6 +16,8 @@ export interface RetryPolicy {
   readonly perTryTimeout?: Millis;
   /** Absent: Envoy's, 25 ms. */
   readonly backoffBase?: Millis;
+  /** A try goes to an endpoint that has had none, if there is one. Absent: to any. */
+  readonly elsewhere?: true;
 }
 
 export interface RouteTimeouts {

@@ -74,14 +74,24 @@ export function retriesAnything({ retriesFrom }: MeshGraph, caller: ServiceAccou
   return retriesFrom.has(keyOf(caller));
 }
 
-/** @param caller - Retry objects name the caller's account. */
+/** Of calls that no Retry names: what no server has seen is tried again, and nothing else (decision 23). */
+const OF_WHAT_NEVER_LEFT: RetryPolicy = {
+  retryOn: "connect-failure,refused-stream,reset-before-request",
+  retries: 2,
+  elsewhere: true,
+};
+
+/**
+ * @param caller - Retry objects name the caller's account.
+ * @returns undefined: nothing is repeated, since a Retry says so.
+ */
 export function retryOf(
   { retriesFrom }: MeshGraph,
   caller: ServiceAccountName,
   service: ServiceNode,
 ): RetryPolicy | undefined {
   const retry = retriesFrom.get(keyOf(caller))?.get(keyOf(service));
-  return retry && toPolicy(retry);
+  return retry === undefined ? OF_WHAT_NEVER_LEFT : toPolicy(retry);
 }
 
 const toPolicy = memoByObject(({ retryPolicy }: Retry): RetryPolicy | undefined => {
