@@ -31,6 +31,7 @@ const Provider = v.object({
   outage: v.optional(v.object({ since: v.string(), seconds: v.number(), kind: v.string() })),
 });
 export const Certificates = v.object({
+  replicas: v.array(v.object({ name: v.string(), self: v.boolean() })),
   providers: v.array(Provider),
   roots: v.array(Root),
   intermediates: v.array(v.object({ ...Certificate, root: v.string() })),

@@ -16,6 +16,7 @@ const certificate = (fingerprint: string, subject: string, hours: number) => ({
 });
 const ROOT = "f".repeat(64);
 const answer = v.parse(Certificates, {
+  replicas: [{ name: "local", leader: true, self: true }],
   providers: [
     { name: "builtin", signing: false },
     { name: "vault", signing: true, outage: { since: "2026-11-22T23:50:00.000Z", seconds: 600, kind: "sealed" } },
@@ -51,6 +52,15 @@ describe("osm certificate list", () => {
       "NAMESPACE  ACCOUNT  SERIAL  ROOT              ENDS IN  HELD BY",
       "shop       web      0a      ffffffffffffffff  23h      2",
     ]);
+  });
+
+  it("says whose view it is where there are several replicas", () => {
+    const replicas = ["a", "b", "c"].map((name) => ({ name, self: name === "b" }));
+    const [first] = listLines({ ...answer, replicas }, NOW);
+    assert.equal(
+      first,
+      "As replica b sees it: HELD BY counts the proxies that are connected to it. There are also: a, c",
+    );
   });
 
   it("leaves intermediates out where there are none", () => {

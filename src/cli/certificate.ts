@@ -101,10 +101,11 @@ function forgetCommand(): Command {
 }
 
 export function listLines(
-  { providers, roots, intermediates, identities }: Certificates,
+  { replicas, providers, roots, intermediates, identities }: Certificates,
   now: number,
 ): readonly string[] {
   return [
+    ...replicaLines(replicas),
     ...tableLines(
       ["PROVIDER", "SIGNS", "STATE"],
       providers.map(({ name, signing, outage }) => [name, signing ? "yes" : "no", stateText(outage)]),
@@ -133,6 +134,17 @@ export function listLines(
         `${heldBy.length}`,
       ]),
     ),
+  ];
+}
+
+/** Proxies are connected to one replica each, so that none of several knows of all of them. */
+function replicaLines(replicas: Certificates["replicas"]): readonly string[] {
+  const self = replicas.find((one) => one.self)?.name;
+  const others = replicas.filter((one) => !one.self).map(({ name }) => name);
+  if (self === undefined || others.length === 0) return [];
+  return [
+    `As replica ${self} sees it: HELD BY counts the proxies that are connected to it. There are also: ${others.join(", ")}`,
+    "",
   ];
 }
 

@@ -67,7 +67,7 @@ export function apiRoutes({ mesh, authorizer, hosts, onError, onAction }: ApiDep
   return app;
 }
 
-function serve(app: Hono, { path, read, pem }: Pick<Endpoint, "path" | "read" | "pem">): void {
+function serve(app: Hono, { path, read, pem, absent }: Pick<Endpoint, "path" | "read" | "pem" | "absent">): void {
   const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
   const offered = pem === undefined ? [JSON_TYPE] : [JSON_TYPE, PEM_TYPE];
   app.get(pattern, async (c) => {
@@ -75,7 +75,7 @@ function serve(app: Hono, { path, read, pem }: Pick<Endpoint, "path" | "read" | 
     if (type === undefined)
       return problem(406, `the answer is ${offered.join(" or ")}, which the Accept header does not allow`);
     const answer = type === PEM_TYPE ? await pem?.(c.req.param()) : await read(c.req.param());
-    if (answer === undefined) return problem(404, `there is nothing at ${c.req.path}`);
+    if (answer === undefined) return problem(404, absent?.(c.req.param()) ?? `there is nothing at ${c.req.path}`);
     const body = type === PEM_TYPE ? String(answer) : JSON.stringify(answer);
     return new Response(body, { headers: { "content-type": type } });
   });

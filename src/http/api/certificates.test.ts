@@ -36,6 +36,14 @@ describe("GET /api/v1/certificates", () => {
     ]);
   });
 
+  it("says whose view it is, and who could be asked too", async () => {
+    const { replicas } = await (await get("/api/v1/certificates")).json();
+    assert.deepEqual(replicas, [
+      { name: "osm-a", leader: true, self: false },
+      { name: "osm-b", leader: false, self: true },
+    ]);
+  });
+
   it("says who signs, and since when one of them does not and why, in a word", async () => {
     const { providers } = await (await get("/api/v1/certificates")).json();
     assert.deepEqual(providers, [
@@ -59,6 +67,9 @@ describe("GET /api/v1/certificates", () => {
       const one = await (await get(`/api/v1/certificates/${account}`)).json();
       assert.equal(`${one.namespace}/${one.serviceAccount}`, account);
     }
-    assert.equal((await get("/api/v1/certificates/shop/api")).status, 404);
+    const absent = await get("/api/v1/certificates/shop/api");
+    assert.equal(absent.status, 404);
+    const { detail } = await absent.json();
+    assert.match(detail, /no certificate for shop\/api: .* connected to another replica: ask osm-a$/);
   });
 });

@@ -9,6 +9,7 @@ import type { ProxyState } from "../../engine/engine.ts";
 import { defineEndpoint, type Endpoint } from "./endpoint.ts";
 import { Count, Timestamp, toTimestamp } from "./fields.ts";
 import type { CertificateFacts, CertificateInventory, MeshView, ProviderInfo } from "./mesh-view.ts";
+import { Replicas, toReplicas } from "./replicas.ts";
 
 const Fingerprint = v.pipe(v.string(), v.description("SHA-256 of the certificate, lower-case hexadecimal"));
 
@@ -57,11 +58,12 @@ const IdentityAnswer = v.object({
   root: v.pipe(v.string(), v.description("Fingerprint of the root that it leads to")),
   heldBy: v.pipe(
     v.array(v.string()),
-    v.description("UUIDs of the connected proxies that accepted it, or may go on with an earlier one"),
+    v.description("UUIDs of the proxies, connected to this replica, that accepted it or may go on with an earlier one"),
   ),
 });
 
 const CertificatesAnswer = v.object({
+  replicas: Replicas,
   providers: v.pipe(v.array(ProviderAnswer), v.description("Who signs")),
   roots: v.array(RootAnswer),
   intermediates: v.pipe(
@@ -71,11 +73,13 @@ const CertificatesAnswer = v.object({
   identities: v.array(IdentityAnswer),
 });
 
-export function certificateEndpoints(mesh: Pick<MeshView, "certificates" | "proxies">): readonly Endpoint[] {
+type CertificateView = Pick<MeshView, "certificates" | "proxies" | "replicas">;
+
+export function certificateEndpoints(mesh: CertificateView): readonly Endpoint[] {
   return [listEndpoint(mesh), identityEndpoint(mesh)];
 }
 
-function identityEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
+function identityEndpoint(mesh: CertificateView): Endpoint {
   const find = async ({ namespace, serviceaccount }: Readonly<Record<string, string>>) => {
     const { leaves } = await mesh.certificates();
     return leaves.find(({ serviceAccount: { namespace: ns, name } }) => ns === namespace && name === serviceaccount);
@@ -96,19 +100,31 @@ function identityEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): End
       return found && toIdentity(found, holdersByAccount(mesh.proxies()));
     },
     pem: async (parameters) => (await find(parameters))?.pem,
+    absent: ({ namespace, serviceaccount }) =>
+      `there is no certificate for ${namespace}/${serviceaccount}: an identity gets one when a proxy of it connects${otherViews(mesh)}`,
   });
 }
 
-function listEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoint {
+/** Each replica vouches for who is connected to it. */
+function otherViews(mesh: CertificateView): string {
+  const others = toReplicas(mesh.replicas()).filter(({ self }) => !self);
+  if (others.length === 0) return "";
+  return `, and proxies may be connected to another replica: ask ${others.map(({ name }) => name).join(", ")}`;
+}
+
+function listEndpoint(mesh: CertificateView): Endpoint {
   return defineEndpoint({
     path: "/api/v1/certificates",
     id: "listCertificates",
     summary: "Who signs, the roots of trust, and the certificate of each identity",
     description:
-      "Of the replica that answers. Sorted by namespace and service account. As PEM: the roots, the intermediates, then each identity's chain. Private keys are never shown.",
+      "As the replica that answers sees it: `heldBy` names the proxies that are connected to it. Sorted by namespace and service account. As PEM: the roots, the intermediates, then each identity's chain. Private keys are never shown.",
     schemaName: "Certificates",
     schema: CertificatesAnswer,
-    read: async () => toAnswer(await mesh.certificates(), mesh.proxies()),
+    read: async () => ({
+      replicas: toReplicas(mesh.replicas()),
+      ...toAnswer(await mesh.certificates(), mesh.proxies()),
+    }),
     pem: async () => {
       const { roots, intermediates, leaves } = await mesh.certificates();
       return [...roots, ...intermediates, ...leaves].map(({ pem }) => pem).join("");
@@ -119,7 +135,7 @@ function listEndpoint(mesh: Pick<MeshView, "certificates" | "proxies">): Endpoin
 function toAnswer(
   { roots, intermediates, leaves, providers }: CertificateInventory,
   proxies: readonly ProxyState[],
-): v.InferOutput<typeof CertificatesAnswer> {
+): Omit<v.InferOutput<typeof CertificatesAnswer>, "replicas"> {
   const holders = holdersByAccount(proxies);
   const sortedLeaves = [...leaves].sort((a, b) => compareNames(a.serviceAccount, b.serviceAccount));
   return {

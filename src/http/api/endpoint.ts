@@ -24,22 +24,26 @@ export interface EndpointText {
   readonly schemaName: string;
 }
 
-export interface Endpoint extends EndpointText {
+type Parameters = Readonly<Record<string, string>>;
+
+interface EndpointParts extends EndpointText {
+  /** The same as PEM, for who asks for that. @returns undefined where there is no such thing. */
+  readonly pem?: (parameters: Parameters) => Promise<string | undefined>;
+  /** What to say where there is no such thing: why that may be, and the way out. */
+  readonly absent?: (parameters: Parameters) => string;
+}
+
+export interface Endpoint extends EndpointParts {
   readonly schema: v.GenericSchema;
   /** @returns undefined where there is no such thing. */
-  read(parameters: Readonly<Record<string, string>>): unknown;
-  /** The same as PEM, for who asks for that. @returns undefined where there is no such thing. */
-  readonly pem?: (parameters: Readonly<Record<string, string>>) => Promise<string | undefined>;
+  read(parameters: Parameters): unknown;
 }
 
 /** Holds an endpoint's answer to its schema, for the compiler. At run time tests do. */
 export function defineEndpoint<const S extends v.GenericSchema>(
-  definition: EndpointText & {
+  definition: EndpointParts & {
     readonly schema: S;
-    readonly pem?: (parameters: Readonly<Record<string, string>>) => Promise<string | undefined>;
-    read(
-      parameters: Readonly<Record<string, string>>,
-    ): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;
+    read(parameters: Parameters): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;
   },
 ): Endpoint {
   return definition;

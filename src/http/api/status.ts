@@ -12,6 +12,7 @@ import { defineEndpoint, type Endpoint } from "./endpoint.ts";
 import { Count, Timestamp, toTimestamp } from "./fields.ts";
 import { ObjectRefAnswer } from "./findings.ts";
 import type { MeshView } from "./mesh-view.ts";
+import { Replicas, toReplicas } from "./replicas.ts";
 
 const SourceAnswer = v.object({
   kind: v.string(),
@@ -41,7 +42,7 @@ const StatusAnswer = v.object({
     v.picklist(["permissive", "smi", "unknown"]),
     v.description("permissive: every pod of the mesh may call every other; smi: only what policies allow"),
   ),
-  replicas: v.array(v.object({ name: v.string(), leader: v.boolean(), self: v.boolean() })),
+  replicas: Replicas,
   sources: v.array(SourceAnswer),
   compiles: v.object({
     failures: Count,
@@ -68,9 +69,7 @@ export function statusEndpoint(mesh: MeshView): Endpoint {
     read: () => ({
       version: toVersion(mesh.version),
       mode: mesh.mode(),
-      replicas: [...mesh.replicas()]
-        .sort((a, b) => compareText(a.name, b.name))
-        .map(({ name, leader, self }) => ({ name, leader, self })),
+      replicas: toReplicas(mesh.replicas()),
       sources: [...mesh.sources()].sort((a, b) => compareText(a.kind, b.kind)).map(toSource),
       compiles: mesh.compiles(),
       proxies: countProxies(mesh.proxies()),
