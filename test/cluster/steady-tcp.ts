@@ -15,25 +15,30 @@ export interface TcpTally {
   readonly echoed: number;
   /** Why the one connection ended; "" for as long as it lives. */
   readonly ended: string;
-  readonly fresh: { readonly ok: number; readonly failures: readonly FreshFailure[] };
+  readonly fresh: { readonly ok: number; readonly failures: readonly FreshFailures[] };
 }
 
-export interface FreshFailure {
-  /** Epoch milliseconds. */
+/** Failures of new connections, close to each other: an outage of minutes has hundreds, and a log's line its limit. */
+export interface FreshFailures {
+  /** Of the first, in epoch milliseconds. */
   readonly at: number;
-  readonly reason: string;
+  /** Of the last. */
+  until: number;
+  count: number;
+  /** Each once. */
+  readonly reasons: string[];
 }
 
 const SEND_EVERY = 100;
 const FRESH_EVERY = 500;
 /** A busy machine is slow, which is no failure of the mesh. */
 const PATIENCE = 30_000;
-/** The newest are kept: an outage of minutes has hundreds. */
-const MOST_FAILURES = 1000;
+/** Between failures that are told of as one. */
+const CLOSE = 5000;
 
 const [host = "", port = ""] = process.argv.slice(2);
 let [sent, echoed, ended, ok] = [0, 0, "", 0];
-const failures: FreshFailure[] = [];
+const failures: FreshFailures[] = [];
 
 /** Calls `take` with each whole line. */
 function readLines(socket: Socket, take: (line: string) => void): void {
@@ -74,14 +79,25 @@ function openOne(): void {
     clearTimeout(timer);
     socket.destroy();
     if (reason === "") ok += 1;
-    else failures.push({ at: Date.now(), reason });
-    if (failures.length > MOST_FAILURES) failures.shift();
+    else note(reason);
   };
   const timer = setTimeout(() => finish("no echo in time"), PATIENCE);
   socket.on("connect", () => socket.write("once\n"));
   readLines(socket, (line) => finish(line === "echo response: once" ? "" : `"${line}" came`));
   socket.on("error", ({ message }) => finish(message));
   socket.on("close", () => finish("closed before an echo"));
+}
+
+function note(reason: string): void {
+  const now = Date.now();
+  const last = failures.at(-1);
+  if (last === undefined || now - last.until > CLOSE) {
+    failures.push({ at: now, until: now, count: 1, reasons: [reason] });
+    return;
+  }
+  last.until = now;
+  last.count += 1;
+  if (!last.reasons.includes(reason)) last.reasons.push(reason);
 }
 
 keepOne();

@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs";
 import { app, type Manifest, namespace, service } from "../support/workloads.ts";
 import { kubectl } from "./kubectl.ts";
 import { apply, eventually, untilReady } from "./mesh.ts";
-import type { FreshFailure, TcpTally } from "./steady-tcp.ts";
+import type { FreshFailures, TcpTally } from "./steady-tcp.ts";
 import { withScript } from "./workloads.ts";
 
 /** Of the Deployments and accounts that `startTcpLoad` makes. */
@@ -51,9 +51,9 @@ export async function tcpTally(ns: string): Promise<TcpTally> {
 }
 
 /** New connections that failed since `before`. */
-export async function freshFailures(ns: string, before: TcpTally): Promise<readonly FreshFailure[]> {
-  const last = before.fresh.failures.at(-1)?.at ?? 0;
-  return (await tcpTally(ns)).fresh.failures.filter(({ at }) => at > last);
+export async function freshFailures(ns: string, before: TcpTally): Promise<readonly FreshFailures[]> {
+  const last = before.fresh.failures.at(-1)?.until ?? 0;
+  return (await tcpTally(ns)).fresh.failures.filter(({ until }) => until > last);
 }
 
 /** The one connection lives, and was used all the time since `before`. */
