@@ -40,8 +40,9 @@ const SUITES: readonly Suite[] = [
   { name: "executable", runner: "bun", paths: ["test/runtime"], real: true },
   { name: "local", runner: "bun", paths: ["test/local-runtime"], real: true },
   { name: "envoy", runner: "bun", paths: ["test/envoy"], real: true },
-  // Against the Vault and the cert-manager that the environment names: `npm run test:pki`.
+  // Against the Vault and the cert-manager that the environment names: `npm run test:pki`. OpenBao passes for a Vault.
   { name: "pki", runner: "bun", paths: ["test/pki"], apart: true },
+  { name: "vault", runner: "bun", paths: ["test/pki/vault.test.ts"], apart: true },
   // Against the cluster that KUBECONFIG names, with the images of `npm run image` loaded: `npm run test:cluster`.
   {
     name: "cluster",
