@@ -17,6 +17,7 @@ const PATHS = ["/mutate-pod-creation", "/validate"] as const;
 const ROUNDS = 3;
 const MEBIBYTE = 1024 * 1024;
 const LIMIT_BYTES = 3 * MEBIBYTE;
+const MOST_KEPT = 64 * MEBIBYTE;
 
 interface Answer {
   readonly status: number;
@@ -183,10 +184,12 @@ describe("webhooks", () => {
       await leastOf();
       before = await leastOf();
     });
-    const grown = (await leastOf()) - before;
+    // What is kept by mistake only grows, so that one time near the size before shows that nothing is.
+    let grown = Number.POSITIVE_INFINITY;
+    for (let again = 0; again < 4 && grown >= MOST_KEPT; again++) grown = (await leastOf()) - before;
     const spent = `${times.length} answers, p50 ${share(times, 0.5)}, p95 ${share(times, 0.95)}, max ${share(times, 1)} ms; quiet p95 ${share(quiet, 0.95)} ms; grown from ${before / MEBIBYTE} by ${grown / MEBIBYTE} MiB`;
     console.log(spent);
-    assert.ok(grown < 64 * MEBIBYTE, spent);
+    assert.ok(grown < MOST_KEPT, spent);
     assert.ok(times.length >= 20, spent);
     // The way through kubectl and a busy machine are no doing of ours: what they take is measured first. One request of
     // nonsense may hold up the next answer for as long as its parsing takes, but a probe is never too late for long.
