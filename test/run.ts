@@ -1,5 +1,5 @@
 /**
- * Runs all suites of `npm test` one after the other and adds up what they counted.
+ * Runs all suites of `npm test` and adds up what they counted. One runs after the other, but for those that mostly wait.
  *
  * Each suite writes a JUnit report, so that the figures are the runners' own. A suite that ran nothing has failed:
  * a runner that finds no tests and exits green is the classic trap.
@@ -8,8 +8,9 @@
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { envoyBinary } from "../src/local/tools/envoy.ts";
@@ -22,6 +23,8 @@ interface Suite {
   readonly real?: boolean;
   /** Runs only if it is named. */
   readonly apart?: boolean;
+  /** Runs at the same time as the one before it, since it mostly waits. */
+  readonly beside?: boolean;
 }
 
 interface Count {
@@ -32,6 +35,10 @@ interface Count {
 
 const PURE = ["src", "test/arch", "test/deploy", "test/golden", "test/simulate", "test/protocol"];
 
+const isUnderLoad = (file: string): boolean => /^(resilience|rotation)\.test\.ts$/.test(file);
+const ENVOY = readdirSync("test/envoy").filter((file) => file.endsWith(".test.ts"));
+const inEnvoy = (file: string): string => `test/envoy/${file}`;
+
 const inCluster = (name: string): string => `test/cluster/${name}`;
 
 const SUITES: readonly Suite[] = [
@@ -39,7 +46,9 @@ const SUITES: readonly Suite[] = [
   { name: "deno", runner: "deno", paths: PURE },
   { name: "executable", runner: "bun", paths: ["test/runtime"], real: true },
   { name: "local", runner: "bun", paths: ["test/local-runtime"], real: true },
-  { name: "envoy", runner: "bun", paths: ["test/envoy"], real: true },
+  { name: "envoy", runner: "bun", paths: ENVOY.filter((file) => !isUnderLoad(file)).map(inEnvoy), real: true },
+  // Minutes of steady load, while the control plane is killed and certificates and roots change.
+  { name: "load", runner: "bun", paths: ENVOY.filter(isUnderLoad).map(inEnvoy), real: true, beside: true },
   // Against the Vault and the cert-manager that the environment names: `npm run test:pki`. OpenBao passes for a Vault.
   { name: "pki", runner: "bun", paths: ["test/pki"], apart: true },
   { name: "vault", runner: "bun", paths: ["test/pki/vault.test.ts"], apart: true },
@@ -64,7 +73,8 @@ const SUITES: readonly Suite[] = [
 
 const folder = mkdtempSync(join(tmpdir(), "osm-test-"));
 
-function run({ name, runner, paths }: Suite, env: NodeJS.ProcessEnv): Count {
+/** @param held - What it prints is shown when it has ended. */
+async function run({ name, runner, paths }: Suite, env: NodeJS.ProcessEnv, held: boolean): Promise<Count> {
   const report = join(folder, `${name}.xml`);
   const argv =
     runner === "bun"
@@ -77,12 +87,17 @@ function run({ name, runner, paths }: Suite, env: NodeJS.ProcessEnv): Count {
           ...paths,
         ]
       : ["node_modules/.bin/deno", "test", "-A", "--no-check", "--quiet", `--junit-path=${report}`, ...paths];
-  console.log(`\n=== ${name}: ${runner} test ${paths.join(" ")}`);
+  const title = `\n=== ${name}: ${runner} test ${paths.join(" ")}`;
+  const log = join(folder, `${name}.log`);
+  const out = held ? openSync(log, "w") : "inherit";
+  if (!held) console.log(title);
   const [program = "", ...rest] = argv;
-  const { status } = spawnSync(program, rest, {
-    stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, ...env },
-  });
+  const child = spawn(program, rest, { stdio: ["ignore", out, out], env: { ...process.env, ...env } });
+  const [status] = (await once(child, "exit")) as [number | null];
+  if (out !== "inherit") {
+    closeSync(out);
+    console.log(`${title}\n${readText(log)}`);
+  }
   return checked(name, status, count(report));
 }
 
@@ -122,21 +137,33 @@ async function findEnvoy(): Promise<string | undefined> {
   }
 }
 
+/** Those that run at the same time. */
+function batches(suites: readonly Suite[]): readonly (readonly Suite[])[] {
+  const found: Suite[][] = [];
+  for (const suite of suites) {
+    const last = found.at(-1);
+    if (suite.beside && last !== undefined) last.push(suite);
+    else found.push([suite]);
+  }
+  return found;
+}
+
+function runOrSkip(suite: Suite, place: number): Promise<Count> {
+  if (!suite.real || envoy !== undefined)
+    return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy }, place > 0);
+  console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
+  return Promise.resolve({ passed: 0, failed: 0, skipped: 1 });
+}
+
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown.length > 0)
   throw new Error(`no suite ${unknown.join(", ")}: there are ${SUITES.map(({ name }) => name).join(", ")}`);
 
 const envoy = await findEnvoy();
-const counts = SUITES.filter(({ name, apart }) => (wanted.length === 0 ? apart !== true : wanted.includes(name))).map(
-  (suite) => {
-    if (suite.real && envoy === undefined) {
-      console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
-      return { passed: 0, failed: 0, skipped: 1 };
-    }
-    return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy });
-  },
-);
+const chosen = SUITES.filter(({ name, apart }) => (wanted.length === 0 ? apart !== true : wanted.includes(name)));
+const counts: Count[] = [];
+for (const batch of batches(chosen)) counts.push(...(await Promise.all(batch.map(runOrSkip))));
 rmSync(folder, { recursive: true, force: true });
 
 const total = (key: keyof Count) => counts.reduce((sum, one) => sum + one[key], 0);
