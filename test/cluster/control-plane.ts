@@ -11,6 +11,7 @@ import { runCommand } from "../../src/local/tools/command.ts";
 import { app, type Manifest, namespace, service } from "../support/workloads.ts";
 import { kubectl } from "./kubectl.ts";
 import { apply, eventually, get, untilReady } from "./mesh.ts";
+import { withHost } from "./workloads.ts";
 
 const LOAD_PORT = 8090;
 /** Requests a second of each of the two clients. */
@@ -149,18 +150,21 @@ export function apiReader(role: "osm-api-reader" | "osm-api-operator" = "osm-api
 
 /** A server of two pods, and two clients that never pause: one keeps its connections, one opens one each time. */
 export async function startLoad(ns: string): Promise<void> {
+  const web = { namespace: ns, name: "web" };
+  const host = `web.${ns}`;
+  await apply(namespace(ns), service(web, [{ port: 8080, name: "http" }]));
+  const address = await kubectl(["-n", ns, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"]);
   const run = (name: string): readonly Manifest[] => {
     const fresh = name === "load-fresh" ? ["--fresh"] : [];
-    const url = `http://web.${ns}:8080/`;
+    const url = `http://${host}:8080/`;
     const port = String(LOAD_PORT);
     const pace = ["--rps", String(RATE), "--timeout", String(PATIENCE_OF_CLIENTS)];
     const args = ["http-load", "--url", url, "--port", port, ...pace, ...fresh];
-    return app({ namespace: ns, name, run: { app: args }, port: LOAD_PORT }).map(patientProbe);
+    const made = app({ namespace: ns, name, run: { app: args }, port: LOAD_PORT }).map(patientProbe);
+    // The cluster's DNS may fail where the mesh must not: while the API server is away, and when it comes back.
+    return withHost(made, host, address);
   };
-  const web = { namespace: ns, name: "web" };
   await apply(
-    namespace(ns),
-    service(web, [{ port: 8080, name: "http" }]),
     ...app({ ...web, run: { app: ["http-echo", "--port", "8080"] }, port: 8080, replicas: 2 }).map(patientProbe),
     ...CLIENTS.flatMap(run),
   );

@@ -55,6 +55,16 @@ function isDeployment(one: Manifest): one is Manifest & { readonly spec: Deploym
   return one["kind"] === "Deployment";
 }
 
+/** The same objects, with a name that the pods of the Deployment know without asking the cluster's DNS. */
+export function withHost(manifests: readonly Manifest[], hostname: string, ip: string): readonly Manifest[] {
+  return manifests.map((one) => {
+    if (!isDeployment(one)) return one;
+    const { template } = one.spec;
+    const spec = { ...template.spec, hostAliases: [{ ip, hostnames: [hostname] }] };
+    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
+  });
+}
+
 /** The same objects, with a ConfigMap of these files under `/scripts` in the pods of the Deployment. */
 export function withScript(
   manifests: readonly Manifest[],
