@@ -132,10 +132,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   /** Never rejects. The source retries by itself and tells of its success through `onRenewed`. */
   async function obtain(key: string, account: Leaf["account"]): Promise<void> {
+    const name = keyOf(account);
+    const wasLacking = lacking.has(name);
     try {
       hold(await leaves.obtain(account));
     } catch (error) {
-      const name = keyOf(account);
       if (!lacking.has(name))
         log.error("no certificate for a proxy: it goes on with the one that it holds, or waits", {
           proxy: key,
@@ -143,7 +144,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
           error: String(error),
         });
       lacking.add(name);
-      if (!stopped) publishWithout(key);
+      // One that lacked it before was published so when this was asked.
+      if (!stopped && !wasLacking) publishWithout(key);
       return;
     }
     if (!stopped) publish(key);
