@@ -11,7 +11,7 @@ import { bootstrapSecretName } from "../core/inject/names.ts";
 import { isRecord } from "../core/model/fields.ts";
 import { PROXY_UUID_LABEL } from "../core/model/pod.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { ignoreMissing } from "../sources/kubernetes/kubernetes-error.ts";
 
 /** Says under which roots a Secret was written. */
 export const CREDENTIAL_ANNOTATION = "openservicemesh.io/credential-roots";
@@ -74,9 +74,7 @@ async function rewrite(
   };
   const path = `/api/v1/namespaces/${namespace}/secrets/${bootstrapSecretName(uuid)}`;
   const body = { metadata: { annotations: { [CREDENTIAL_ANNOTATION]: under } }, stringData };
-  await client.request({ method: "PATCH", path, body }).catch((cause: unknown) => {
-    if (!hasStatus(cause, 404)) throw cause; // the pod ended meanwhile
-  });
+  await client.request({ method: "PATCH", path, body }).catch(ignoreMissing); // the pod ended meanwhile
 }
 
 async function list(client: Pick<KubernetesClient, "request">, signal: AbortSignal): Promise<readonly Found[]> {

@@ -5,7 +5,7 @@
  */
 import { isRecord } from "../core/model/fields.ts";
 import type { KubernetesClient } from "../sources/kubernetes/client.ts";
-import { hasStatus } from "../sources/kubernetes/kubernetes-error.ts";
+import { ignoreMissing } from "../sources/kubernetes/kubernetes-error.ts";
 
 const GROUP = "/apis/admissionregistration.k8s.io/v1";
 
@@ -37,10 +37,7 @@ export async function correctCaBundles(
 
 /** @returns whether there was something to correct. */
 async function correct(client: Pick<KubernetesClient, "request">, path: string, bundle: string): Promise<boolean> {
-  const configuration = await client.request({ path }).catch((cause: unknown) => {
-    if (hasStatus(cause, 404)) return undefined;
-    throw cause;
-  });
+  const configuration = await client.request({ path }).catch(ignoreMissing);
   const patch = patchOf(configuration, bundle);
   if (patch.length === 0) return false;
   await client.request({ method: "PATCH", path, body: patch, contentType: "application/json-patch+json" });
