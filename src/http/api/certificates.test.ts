@@ -1,18 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Redacted } from "../../core/base/redacted.ts";
-import { sampleMesh } from "../testing/sample-mesh.ts";
-import { tokenAuthorizer } from "../token-authorizer.ts";
-import { apiRoutes } from "./api.ts";
+import { get as call } from "../../../test/support/api-calls.ts";
 
-const get = async (path: string, accept = "application/json"): Promise<Response> =>
-  await apiRoutes({
-    mesh: sampleMesh(),
-    authorizer: tokenAuthorizer(new Redacted("t0ken"), "tester"),
-    hosts: [],
-    onError: (error) => assert.fail(error),
-    onAction() {},
-  }).request(path, { headers: { host: "localhost:9092", authorization: "Bearer t0ken", accept } });
+const get = (path: string, accept = "application/json") => call(path, { accept });
 
 describe("GET /api/v1/certificates", () => {
   it("lists the authorities between root and leaves, as certificates say of themselves", async () => {

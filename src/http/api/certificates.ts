@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { compareNames, compareText, keyOf } from "../../core/base/ref.ts";
 import type { ProxyState } from "../../engine/engine.ts";
-import { defineEndpoint, type Endpoint } from "./endpoint.ts";
+import { defineEndpoint, type Endpoint, type PathParameters } from "./endpoint.ts";
 import { Count, Timestamp, toTimestamp } from "./fields.ts";
 import type { CertificateFacts, CertificateInventory, MeshView, ProviderInfo } from "./mesh-view.ts";
 import { Replicas, toReplicas } from "./replicas.ts";
@@ -80,7 +80,7 @@ export function certificateEndpoints(mesh: CertificateView): readonly Endpoint[]
 }
 
 function identityEndpoint(mesh: CertificateView): Endpoint {
-  const find = async ({ namespace, serviceaccount }: Readonly<Record<string, string>>) => {
+  const find = async ({ namespace, serviceaccount }: PathParameters) => {
     const { leaves } = await mesh.certificates();
     return leaves.find(({ serviceAccount: { namespace: ns, name } }) => ns === namespace && name === serviceaccount);
   };
@@ -121,10 +121,7 @@ function listEndpoint(mesh: CertificateView): Endpoint {
       "As the replica that answers sees it: `heldBy` names the proxies that are connected to it. Sorted by namespace and service account. As PEM: the roots, the intermediates, then each identity's chain. Private keys are never shown.",
     schemaName: "Certificates",
     schema: CertificatesAnswer,
-    read: async () => ({
-      replicas: toReplicas(mesh.replicas()),
-      ...toAnswer(await mesh.certificates(), mesh.proxies()),
-    }),
+    read: async () => toAnswer(mesh, await mesh.certificates()),
     pem: async () => {
       const { roots, intermediates, leaves } = await mesh.certificates();
       return [...roots, ...intermediates, ...leaves].map(({ pem }) => pem).join("");
@@ -133,12 +130,13 @@ function listEndpoint(mesh: CertificateView): Endpoint {
 }
 
 function toAnswer(
+  mesh: CertificateView,
   { roots, intermediates, leaves, providers }: CertificateInventory,
-  proxies: readonly ProxyState[],
-): Omit<v.InferOutput<typeof CertificatesAnswer>, "replicas"> {
-  const holders = holdersByAccount(proxies);
+): v.InferOutput<typeof CertificatesAnswer> {
+  const holders = holdersByAccount(mesh.proxies());
   const sortedLeaves = [...leaves].sort((a, b) => compareNames(a.serviceAccount, b.serviceAccount));
   return {
+    replicas: toReplicas(mesh.replicas()),
     providers: [...providers].sort((a, b) => compareText(a.name, b.name)).map(toProvider),
     roots: [...roots].sort(byFingerprint).map(({ facts, signing }) => ({ ...toFacts(facts), signing })),
     intermediates: [...intermediates].sort(byFingerprint).map(({ facts, root }) => ({ ...toFacts(facts), root })),

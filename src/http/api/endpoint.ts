@@ -24,26 +24,27 @@ export interface EndpointText {
   readonly schemaName: string;
 }
 
-type Parameters = Readonly<Record<string, string>>;
+/** What stands in the path in place of its parameters, by their names. */
+export type PathParameters = Readonly<Record<string, string>>;
 
 interface EndpointParts extends EndpointText {
   /** The same as PEM, for who asks for that. @returns undefined where there is no such thing. */
-  readonly pem?: (parameters: Parameters) => Promise<string | undefined>;
+  readonly pem?: (parameters: PathParameters) => Promise<string | undefined>;
   /** What to say where there is no such thing: why that may be, and the way out. */
-  readonly absent?: (parameters: Parameters) => string;
+  readonly absent?: (parameters: PathParameters) => string;
 }
 
 export interface Endpoint extends EndpointParts {
   readonly schema: v.GenericSchema;
   /** @returns undefined where there is no such thing. */
-  read(parameters: Parameters): unknown;
+  read(parameters: PathParameters): unknown;
 }
 
 /** Holds an endpoint's answer to its schema, for the compiler. At run time tests do. */
 export function defineEndpoint<const S extends v.GenericSchema>(
   definition: EndpointParts & {
     readonly schema: S;
-    read(parameters: Parameters): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;
+    read(parameters: PathParameters): v.InferOutput<S> | undefined | Promise<v.InferOutput<S> | undefined>;
   },
 ): Endpoint {
   return definition;
