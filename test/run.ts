@@ -149,8 +149,7 @@ function batches(suites: readonly Suite[]): readonly (readonly Suite[])[] {
 }
 
 function runOrSkip(suite: Suite, place: number): Promise<Count> {
-  if (!suite.real || envoy !== undefined)
-    return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy }, place > 0);
+  if (!suite.real || envoy !== undefined) return run(suite, envoy === undefined ? {} : { ENVOY_BIN: envoy }, place > 0);
   console.error(`\n!!! SKIPPED: suite ${suite.name} needs a real Envoy, and none could be had (see above)`);
   return Promise.resolve({ passed: 0, failed: 0, skipped: 1 });
 }

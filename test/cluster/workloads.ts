@@ -34,12 +34,7 @@ export function withContainer(
     ports: [{ containerPort: port }],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
   };
-  return manifests.map((one) => {
-    if (!isDeployment(one)) return one;
-    const { template } = one.spec;
-    const spec = { ...template.spec, containers: [...template.spec.containers, container] };
-    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
-  });
+  return withPodSpec(manifests, (spec) => ({ ...spec, containers: [...spec.containers, container] }));
 }
 
 /** The same objects, with a StatefulSet behind the Service `serviceName` in place of the Deployment. */
@@ -51,18 +46,24 @@ export function asStatefulSet(manifests: readonly Manifest[], serviceName: strin
   );
 }
 
+function withPodSpec(
+  manifests: readonly Manifest[],
+  change: (spec: PodTemplate["spec"]) => PodTemplate["spec"],
+): readonly Manifest[] {
+  return manifests.map((one) => {
+    if (!isDeployment(one)) return one;
+    const { template } = one.spec;
+    return { ...one, spec: { ...one.spec, template: { ...template, spec: change(template.spec) } } };
+  });
+}
+
 function isDeployment(one: Manifest): one is Manifest & { readonly spec: DeploymentSpec } {
   return one["kind"] === "Deployment";
 }
 
 /** The same objects, with a name that the pods of the Deployment know without asking the cluster's DNS. */
 export function withHost(manifests: readonly Manifest[], hostname: string, ip: string): readonly Manifest[] {
-  return manifests.map((one) => {
-    if (!isDeployment(one)) return one;
-    const { template } = one.spec;
-    const spec = { ...template.spec, hostAliases: [{ ip, hostnames: [hostname] }] };
-    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
-  });
+  return withPodSpec(manifests, (spec) => ({ ...spec, hostAliases: [{ ip, hostnames: [hostname] }] }));
 }
 
 /** The same objects, with a ConfigMap of these files under `/scripts` in the pods of the Deployment. */
@@ -74,12 +75,9 @@ export function withScript(
   const volume = { name: "scripts", configMap: { name } };
   const mount = { name: volume.name, mountPath: "/scripts" };
   const files = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name }, data };
-  const mounted = manifests.map((one) => {
-    if (!isDeployment(one)) return one;
-    const { template } = one.spec;
-    const containers = template.spec.containers.map((container) => ({ ...container, volumeMounts: [mount] }));
-    const spec = { ...template.spec, containers, volumes: [volume] };
-    return { ...one, spec: { ...one.spec, template: { ...template, spec } } };
+  const mounted = withPodSpec(manifests, (spec) => {
+    const containers = spec.containers.map((container) => ({ ...container, volumeMounts: [mount] }));
+    return { ...spec, containers, volumes: [volume] };
   });
   return [files, ...mounted];
 }
